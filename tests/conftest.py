@@ -1,0 +1,89 @@
+"""Fixtures for every room: tiny real data, and nobody's own folders."""
+
+import os
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save
+
+from napari_wsol.models.card import (
+    ModelCard,
+    Normalization,
+    TrainingRecord,
+)
+from napari_wsol.models.folder import ModelFolder, write_folder
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keep the tests away from the user's models and results."""
+    place = tmp_path_factory.mktemp('user')
+    monkeypatch.setenv('NAPARI_WSOL_MODELS', str(place / 'models'))
+    monkeypatch.setenv('NAPARI_WSOL_CACHE', str(place / 'cache'))
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail a test that asks the network for something."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        is_remote = self.family in (socket.AF_INET, socket.AF_INET6)
+        if is_remote and address[0] not in ('127.0.0.1', '::1'):  # type: ignore[index]
+            pytest.fail(f'a test tried to reach {address}')
+        connect(self, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket.socket, 'connect', guarded)
+
+
+@pytest.fixture(scope='session')
+def data_dir() -> Path:
+    """The folder of real images, beside the repository or where told."""
+    beside = Path(__file__).parents[2] / 'shared' / 'data'
+    place = Path(os.environ.get('NAPARI_WSOL_DATA', beside))
+    if not place.is_dir():
+        pytest.skip(f'no real data in {place} (set NAPARI_WSOL_DATA)')
+    return place
+
+
+@pytest.fixture
+def card() -> ModelCard:
+    """A small card with something in every part."""
+    return ModelCard(
+        name='tiny',
+        title='Tiny model',
+        finds='Glands of any kind',
+        tissue='colon, H&E',
+        method='max-min-uncertainty',
+        classes=('background', 'benign', 'malignant'),
+        negative_class='background',
+        mpp=0.5,
+        normalization=Normalization(mean=(0.5, 0.5, 0.5), std=(1, 1, 1)),
+        training=TrainingRecord(
+            data='made up', attribution='nobody', recipe={'epochs': 1}
+        ),
+        metrics={'made up': {'f1_foreground': 91.5}},
+        limits=('Knows nothing of lymph nodes',),
+        licence='CC0-1.0',
+    )
+
+
+@pytest.fixture
+def weights() -> bytes:
+    """A safetensors file with two small tensors."""
+    return save(
+        {
+            'kernel': np.arange(12, dtype=np.float16).reshape(3, 4),
+            'bias': np.zeros(3, np.float32),
+        }
+    )
+
+
+@pytest.fixture
+def model(tmp_path: Path, card: ModelCard, weights: bytes) -> ModelFolder:
+    """A model folder that is in order, but that no network can load."""
+    return write_folder(tmp_path / 'models' / 'tiny', card, weights)
