@@ -3,6 +3,7 @@
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from napari_wsol.models.card import (
     TrainingRecord,
 )
 from napari_wsol.models.folder import ModelFolder, write_folder
+
+LOOPBACK = ('127.0.0.1', '::1', 'localhost')
 
 
 @pytest.fixture(autouse=True)
@@ -29,15 +32,21 @@ def _own_folders(
 @pytest.fixture(autouse=True)
 def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fail a test that asks the network for something."""
-    connect = socket.socket.connect
+    resolve, connect = socket.getaddrinfo, socket.socket.connect
 
-    def guarded(self: socket.socket, address: object) -> None:
+    def guarded_resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host not in (*LOOPBACK, None):
+            pytest.fail(f'a test tried to reach {host}')
+        return resolve(host, *args, **kwargs)
+
+    def guarded_connect(self: socket.socket, address: Any) -> None:
         is_remote = self.family in (socket.AF_INET, socket.AF_INET6)
-        if is_remote and address[0] not in ('127.0.0.1', '::1'):  # type: ignore[index]
+        if is_remote and address[0] not in LOOPBACK:
             pytest.fail(f'a test tried to reach {address}')
-        connect(self, address)  # type: ignore[arg-type]
+        connect(self, address)
 
-    monkeypatch.setattr(socket.socket, 'connect', guarded)
+    monkeypatch.setattr(socket, 'getaddrinfo', guarded_resolve)
+    monkeypatch.setattr(socket.socket, 'connect', guarded_connect)
 
 
 @pytest.fixture(scope='session')
