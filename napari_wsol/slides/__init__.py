@@ -1,0 +1,1 @@
+"""Pixels in: one way to read any image, its pixel size, its tissue."""

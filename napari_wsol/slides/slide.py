@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from napari_wsol.slides.colour import RGB, WHITE
 from napari_wsol.slides.geometry import Box
 from napari_wsol.slides.pixel_size import PixelSize, require_pixel_size
 
-RGB = npt.NDArray[np.uint8]
+__all__ = ['RGB', 'WHITE', 'Slide']
 
-WHITE = 255
+LARGEST_READ = 32 * 2**20
+"""Pixels of a level held at once while an area is resampled."""
 
 
 class Slide(ABC):
@@ -35,6 +36,10 @@ class Slide(ABC):
     metadata
         Technical facts (vendor, magnification); never label text or patient
         data.
+    bounds
+        The scanned part of level 0, where the file states one.
+    pixel_size_note
+        Why a stated pixel size was not believed; empty where none was.
     """
 
     def __init__(
@@ -45,12 +50,16 @@ class Slide(ABC):
         *,
         path: Path | None = None,
         metadata: dict[str, Any] | None = None,
+        bounds: Box | None = None,
+        pixel_size_note: str = '',
     ) -> None:
         self.name = name
         self.level_shapes = level_shapes
         self.pixel_size = pixel_size
         self.path = path
         self.metadata = metadata or {}
+        self.bounds = bounds
+        self.pixel_size_note = pixel_size_note
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -111,7 +120,9 @@ class Slide(ABC):
         PixelSizeError
             Where the slide's pixel size is missing or implausible.
         """
-        size = require_pixel_size(self.pixel_size, self.name)
+        size = require_pixel_size(
+            self.pixel_size, self.name, self.pixel_size_note
+        )
         height = max(1, round(box.height * size.y / mpp))
         width = max(1, round(box.width * size.x / mpp))
         return self.read_resized(box, height, width)
@@ -120,11 +131,16 @@ class Slide(ABC):
         """An area resampled to ``(height, width, 3)``, whatever the mpp.
 
         Every output pixel depends on its own place only, not on how the area
-        was cut: the antialiasing filter reads beyond the box.
+        was cut: the antialiasing filter reads beyond the box. An area too
+        large to be held at the level it is read from is put together from
+        smaller ones.
         """
         step_y, step_x = box.height / height, box.width / width
         level = self.best_level(step_y, step_x)
         down_y, down_x = self.level_downsamples[level]
+        pixels_read = box.height / down_y * box.width / down_x
+        if pixels_read > LARGEST_READ and height * width > 1:
+            return self._read_in_halves(box, height, width)
         y0, x0 = box.y / down_y, box.x / down_x
         y1, x1 = box.bottom / down_y, box.right / down_x
         margin_y = math.ceil(max(1.0, step_y / down_y)) + 1
@@ -155,6 +171,26 @@ class Slide(ABC):
         pixels[(centre_y < 0) | (centre_y > self.shape[0])] = WHITE
         pixels[:, (centre_x < 0) | (centre_x > self.shape[1])] = WHITE
         return pixels
+
+    def _read_in_halves(self, box: Box, height: int, width: int) -> RGB:
+        result = np.empty((height, width, 3), np.uint8)
+        if height >= width:
+            rows = height // 2
+            share = box.height * rows / height
+            upper = Box(box.y, box.x, share, box.width)
+            lower = Box(box.y + share, box.x, box.height - share, box.width)
+            result[:rows] = self.read_resized(upper, rows, width)
+            result[rows:] = self.read_resized(lower, height - rows, width)
+        else:
+            columns = width // 2
+            share = box.width * columns / width
+            left = Box(box.y, box.x, box.height, share)
+            right = Box(box.y, box.x + share, box.height, box.width - share)
+            result[:, :columns] = self.read_resized(left, height, columns)
+            result[:, columns:] = self.read_resized(
+                right, height, width - columns
+            )
+        return result
 
     def thumbnail(self, longest: int = 1024) -> RGB:
         """The whole slide with its longer side at most ``longest`` px."""
