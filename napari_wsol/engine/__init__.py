@@ -1,0 +1,1 @@
+"""The compute process: requests in, events out."""

@@ -1,12 +1,18 @@
 """Requests that the viewer sends to the engine, and events that come back.
 
 All are small frozen values; pixels travel through stores on disk or the
-block service of ``engine.blocks``.
+block service of ``engine.blocks``. A request carries the number of its job
+(``EngineClient.next_job``); each event of that job travels in an ``Envelope``
+with the same number, which the client takes off again.
+
+A job gives any number of ``Progress`` and ``ChunkDone``, then exactly one of
+``CLOSING``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from napari_wsol.inference.settings import (
     ChunkDone,
@@ -17,11 +23,15 @@ from napari_wsol.inference.settings import (
 from napari_wsol.slides.pixel_size import PixelSize
 
 __all__ = [
+    'CLOSING',
     'Cancel',
     'Cancelled',
     'ChunkDone',
+    'Closing',
     'DescribeDevices',
     'Devices',
+    'Envelope',
+    'Event',
     'Failed',
     'FileImage',
     'Finished',
@@ -30,6 +40,7 @@ __all__ = [
     'Prediction',
     'Progress',
     'Ready',
+    'Request',
     'Shutdown',
     'ViewerImage',
 ]
@@ -56,6 +67,14 @@ class ViewerImage:
 
 
 ImageSource = FileImage | ViewerImage
+
+
+class Request(Protocol):
+    """What every request has: the number of the job that it starts."""
+
+    @property
+    def job(self) -> int:
+        """Unique within one viewer."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +110,7 @@ class Shutdown:
 
 @dataclass(frozen=True)
 class Ready:
-    """The engine is up and can take requests."""
+    """The engine has loaded its libraries; sent once, without a job."""
 
     pid: int
 
@@ -130,3 +149,18 @@ class Cancelled:
     """A job was stopped by the user."""
 
     job: int
+
+
+Closing = Finished | Failed | Cancelled | Devices
+Event = Progress | ChunkDone | Closing
+
+CLOSING = (Finished, Failed, Cancelled, Devices)
+"""The events that end a job."""
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """An event on its way to the viewer, and the job it belongs to."""
+
+    job: int
+    event: Event

@@ -1,0 +1,63 @@
+"""The engine process: ``python -m napari_wsol.engine``, started by a viewer.
+
+Where to go and what to say there comes through standard input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import json
+import os
+import sys
+
+import psutil
+
+from napari_wsol import __version__
+from napari_wsol.engine.blocks import BlockReader
+from napari_wsol.engine.door import Hello, Key, enter
+from napari_wsol.engine.server import EngineServer, JobRegistry
+
+NICENESS = 10
+
+
+def main() -> None:
+    """Serve the viewer whose key comes through standard input."""
+    parser = argparse.ArgumentParser(prog='python -m napari_wsol.engine')
+    parser.add_argument('--jobs', required=True, metavar='MODULE:NAME')
+    arguments = parser.parse_args()
+    orders = json.loads(sys.stdin.read())
+    key, token = Key(**orders['key']), orders['token']
+    step_back()
+    threads = free_cores()
+    os.environ.setdefault('OMP_NUM_THREADS', str(threads))
+    with enter(key, Hello('jobs', token, __version__)) as link:
+        blocks = BlockReader(
+            lambda: enter(key, Hello('blocks', token, __version__))
+        )
+        module, name = arguments.jobs.split(':')
+        registry: JobRegistry = getattr(importlib.import_module(module), name)
+        EngineServer(link, registry, blocks, threads).serve()
+
+
+def step_back() -> None:
+    """Lower this process's priority, so that the viewer goes first."""
+    with contextlib.suppress(OSError, psutil.Error):
+        if sys.platform == 'win32':
+            psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+        else:
+            os.nice(NICENESS)
+
+
+def free_cores() -> int:
+    """The cores that this process may use, one of them left to the viewer."""
+    if sys.platform == 'linux':
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    return max(1, cores - 1)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,122 @@
+"""What the engine can do for the viewer.
+
+The heavy libraries are imported inside: the table of jobs itself is light.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_wsol.engine.messages import (
+    DescribeDevices,
+    Devices,
+    FileImage,
+    Finished,
+    PredictRequest,
+)
+from napari_wsol.engine.server import JobContext, JobEvents, JobRegistry
+
+if TYPE_CHECKING:
+    from napari_wsol.models.loading import LoadedModel
+    from napari_wsol.slides.slide import Slide
+
+MODELS_KEPT = 2
+
+
+class WarmModels:
+    """The models used last, kept loaded.
+
+    A model is loaded again where its card, which holds the hash of its
+    weights, was changed.
+    """
+
+    def __init__(self, kept: int = MODELS_KEPT) -> None:
+        self._kept = kept
+        self._models: OrderedDict[tuple[str, str], LoadedModel] = OrderedDict()
+
+    def get(self, path: str) -> LoadedModel:
+        """The model in a folder, loaded where it is not yet.
+
+        Raises
+        ------
+        BadInputError
+            Where the folder holds no usable model.
+        """
+        from napari_wsol.models.folder import read_folder
+        from napari_wsol.models.loading import load_model
+
+        folder = read_folder(Path(path))
+        card = folder.card.model_dump_json().encode()
+        key = (str(folder.path), hashlib.sha256(card).hexdigest())
+        if key not in self._models:
+            self._models[key] = load_model(folder)
+        self._models.move_to_end(key)
+        while len(self._models) > self._kept:
+            self._models.popitem(last=False)
+        return self._models[key]
+
+
+_models = WarmModels()
+
+
+def predict(request: PredictRequest, context: JobContext) -> JobEvents:
+    """Run a model over an image."""
+    from napari_wsol.inference.predicting import predict as predict_slide
+
+    slide = _open(request, context)
+    try:
+        prediction = yield from predict_slide(
+            slide,
+            _models.get(request.model),
+            Path(request.store),
+            request.settings,
+            cancelled=context.cancelled,
+            threads=context.threads,
+        )
+    finally:
+        slide.close()
+    return Finished(request.job, prediction)
+
+
+def describe_devices(
+    request: DescribeDevices, context: JobContext
+) -> JobEvents:
+    """Say what models can run on here."""
+    from napari_wsol.inference.devices import available_devices
+
+    yield from ()
+    return Devices(request.job, tuple(available_devices()))
+
+
+def warm_up(threads: int) -> None:
+    """Import what the first prediction needs."""
+    import torch
+
+    torch.set_num_threads(threads)
+    import napari_wsol.inference.predicting
+    import napari_wsol.models.loading
+    import napari_wsol.slides.opening  # noqa: F401
+
+
+def _open(request: PredictRequest, context: JobContext) -> Slide:
+    from napari_wsol.slides.arrays import BlockSlide
+    from napari_wsol.slides.opening import open_slide
+
+    image = request.image
+    if isinstance(image, FileImage):
+        return open_slide(Path(image.path), request.pixel_size)
+    return BlockSlide(
+        image.name,
+        image.level_shapes,
+        request.pixel_size,
+        functools.partial(context.blocks.read, image.key),
+    )
+
+
+JOBS = JobRegistry(
+    {PredictRequest: predict, DescribeDevices: describe_devices}, warm_up
+)

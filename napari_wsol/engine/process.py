@@ -1,0 +1,204 @@
+"""One engine process: started, watched, ended, its last words kept."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from napari_wsol.engine.door import Key
+
+LOG_BYTES = 1_000_000
+"""From this size on, a log is put aside when an engine starts."""
+
+LOGS_KEPT = 10
+LAST_WORDS_BYTES = 8_000
+TERMINATE_SECONDS = 0.5
+
+_CRASHES = ('SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGFPE')
+_WINDOWS_CRASH = 0xC0000000
+
+
+class EngineProcess:
+    """A child process that runs ``python -m napari_wsol.engine``.
+
+    Parameters
+    ----------
+    key
+        Of the door through which it shall come in; handed over through its
+        standard input, where no other user can read it.
+    token
+        What it will name itself.
+    jobs
+        ``'module:NAME'`` of the ``JobRegistry`` it shall serve.
+    log_folder
+        Where what it prints is kept; made where missing.
+
+    Raises
+    ------
+    OSError
+        Where no process can be started or no log be written.
+    """
+
+    def __init__(
+        self, key: Key, token: str, jobs: str, log_folder: Path
+    ) -> None:
+        self.token = token
+        self.ended = threading.Event()
+        self._log = _open_place(log_folder)
+        self._log_start = self._log.stat().st_size if self._log.exists() else 0
+        with self._log.open('ab') as log:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, '-P', '-u', '-X', 'faulthandler'),
+                    *('-m', 'napari_wsol.engine', '--jobs', jobs),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env=os.environ | _allocator_settings(),
+                **_apart(),
+            )
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError), self._process.stdin as stdin:
+            stdin.write(
+                json.dumps({'key': asdict(key), 'token': token}).encode()
+            )
+        threading.Thread(
+            target=self._watch, name='napari-wsol engine watch', daemon=True
+        ).start()
+
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
+    def end(self, patience: float) -> None:
+        """Wait for it to end by itself, then end it; it is gone on return.
+
+        Parameters
+        ----------
+        patience
+            Seconds to wait before it is told to end by the system.
+        """
+        if self.ended.wait(patience):
+            return
+        self._process.terminate()
+        if not self.ended.wait(TERMINATE_SECONDS):
+            self.kill()
+
+    def kill(self) -> None:
+        """End it and all that it started, at once."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(self.pid).children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
+        self._process.kill()
+        self.ended.wait()
+
+    def epitaph(self) -> str:
+        """How it ended, in words for the user."""
+        code = self._process.returncode
+        name = _signal_name(-code) if code < 0 else ''
+        if name == 'SIGKILL':
+            how = (
+                f'was ended by the system (signal {-code}), most likely '
+                'because memory ran out'
+            )
+        elif name in _CRASHES or code >= _WINDOWS_CRASH:
+            how = (
+                f'crashed ({name or hex(code)}), most likely in a driver of '
+                'the graphics card; if it happens again, choose the device '
+                '"cpu"'
+            )
+        elif name:
+            how = f'was ended from outside ({name})'
+        else:
+            how = f'ended unexpectedly (exit code {code})'
+        return (
+            f'The compute engine {how}. Finished parts are kept: press Run to '
+            'go on where it stopped.'
+        )
+
+    def last_words(self) -> str:
+        """The end of what it printed, for a bug report."""
+        try:
+            with self._log.open('rb') as log:
+                size = log.seek(0, os.SEEK_END)
+                log.seek(max(self._log_start, size - LAST_WORDS_BYTES))
+                return log.read().decode(errors='replace').strip()
+        except OSError as error:
+            return f'({error})'
+
+    def _watch(self) -> None:
+        self._process.wait()
+        with contextlib.suppress(OSError):
+            if self._log.stat().st_size == 0:
+                self._log.unlink()
+        self.ended.set()
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f'signal {number}'
+
+
+def _allocator_settings() -> dict[str, str]:
+    """Settings that keep glibc from giving memory back after each batch.
+
+    Each batch would otherwise fault its pages in again. Versions before 2.35
+    refuse a threshold above 32 MiB. Other systems ignore the settings.
+    """
+    name, version = platform.libc_ver()
+    numbers = tuple(int(n) for n in version.split('.') if n.isdigit())
+    recent = name == 'glibc' and numbers >= (2, 35)
+    return {
+        'MALLOC_MMAP_THRESHOLD_': str(2**30 if recent else 2**25),
+        'MALLOC_TRIM_THRESHOLD_': str(2**30),
+    }
+
+
+def _apart() -> dict[str, Any]:
+    """Popen arguments that keep the viewer's Ctrl-C and console away."""
+    if sys.platform == 'win32':
+        return {
+            'creationflags': subprocess.CREATE_NEW_PROCESS_GROUP
+            | subprocess.CREATE_NO_WINDOW
+        }
+    return {'process_group': 0}
+
+
+def _open_place(folder: Path) -> Path:
+    """The log file of this viewer's engines, older and larger ones put away.
+
+    The newest ``LOGS_KEPT`` logs of all viewers are kept.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / f'engine-{os.getpid()}.log'
+    with contextlib.suppress(OSError):
+        if log.stat().st_size > LOG_BYTES:
+            log.replace(log.with_suffix('.old.log'))
+    logs = sorted(folder.glob('engine-*.log'), key=_age)
+    for old in logs[LOGS_KEPT:]:
+        with contextlib.suppress(OSError):
+            old.unlink()
+    return log
+
+
+def _age(log: Path) -> float:
+    try:
+        return -log.stat().st_mtime
+    except OSError:
+        return 0.0

@@ -1,0 +1,196 @@
+"""The engine's side: one job after the other, always open to a Cancel."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import threading
+import time
+import traceback
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from napari_wsol.engine.blocks import BlockReader
+from napari_wsol.engine.messages import (
+    Cancel,
+    Cancelled,
+    ChunkDone,
+    Closing,
+    Envelope,
+    Event,
+    Failed,
+    Progress,
+    Ready,
+    Request,
+    Shutdown,
+)
+from napari_wsol.errors import CancelledError, WsolError
+
+if TYPE_CHECKING:
+    from napari_wsol.engine.door import Link
+
+PROGRESS_SECONDS = 0.1
+"""Shortest time between two reports of progress."""
+
+LAST_SECONDS = 5.0
+"""What a job may take to stop once the viewer is gone."""
+
+
+@dataclass(frozen=True)
+class JobContext:
+    """What a job may use.
+
+    Parameters
+    ----------
+    cancelled
+        Whether the job should stop; asked between two steps.
+    blocks
+        Reads images that exist only in the viewer.
+    threads
+        How many threads the job may compute with.
+    """
+
+    cancelled: Callable[[], bool]
+    blocks: BlockReader
+    threads: int
+
+
+JobEvents: TypeAlias = Generator[Progress | ChunkDone, None, Closing]
+Job: TypeAlias = Callable[[Any, JobContext], JobEvents]
+
+
+@dataclass(frozen=True)
+class JobRegistry:
+    """The jobs that an engine can do.
+
+    Parameters
+    ----------
+    jobs
+        For each type of request a generator function of the request and a
+        ``JobContext`` that yields events and returns the closing one.
+    warm_up
+        Called once with the number of threads, before the first job.
+    """
+
+    jobs: Mapping[type, Job]
+    warm_up: Callable[[int], None]
+
+
+class EngineServer:
+    """Serves the requests that come through a connection until it closes.
+
+    Jobs run in the thread that calls ``serve``; a second thread takes in
+    what the viewer sends meanwhile.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        registry: JobRegistry,
+        blocks: BlockReader,
+        threads: int,
+    ) -> None:
+        self._link = link
+        self._registry = registry
+        self._blocks = blocks
+        self._threads = threads
+        self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._cancelled: set[int] = set()
+        self._closing = threading.Event()
+
+    def serve(self) -> None:
+        """Warm up and run jobs until the viewer says so or goes away."""
+        threading.Thread(
+            target=self._take_in, name='napari-wsol requests', daemon=True
+        ).start()
+        try:
+            self._warm_up()
+            while (request := self._requests.get()) is not None:
+                self._send(request.job, self._run(request))
+        except OSError:
+            return  # the viewer is gone
+
+    def _take_in(self) -> None:
+        """Sort what the viewer sends; see to it that the process ends."""
+        try:
+            while not isinstance(message := self._link.recv(), Shutdown):
+                if isinstance(message, Cancel):
+                    self._cancelled.add(message.job)
+                else:
+                    self._requests.put(message)
+        except (EOFError, OSError):
+            pass
+        finally:
+            self._closing.set()
+            self._requests.put(None)
+            time.sleep(LAST_SECONDS)
+            os._exit(1)
+
+    def _warm_up(self) -> None:
+        try:
+            self._registry.warm_up(self._threads)
+        except ImportError:
+            traceback.print_exc()  # each job will say so, too
+        self._link.send_bytes(pickle.dumps(Ready(os.getpid())))
+
+    def _send(self, job: int, event: Event) -> None:
+        self._link.send_bytes(pickle.dumps(Envelope(job, event)))
+
+    def _run(self, request: Request) -> Closing:
+        """Do one job; whatever goes wrong becomes its closing event."""
+        job = request.job
+        try:
+            closing = self._relay(request)
+            pickle.dumps(closing)
+        except CancelledError:
+            return Cancelled(job)
+        except WsolError as error:
+            return Failed(job, str(error))
+        except ImportError as error:
+            return Failed(
+                job,
+                f'A library that the plugin needs cannot be loaded ({error}). '
+                'Install the plugin again.',
+                traceback.format_exc(),
+            )
+        except Exception as error:
+            return Failed(
+                job,
+                'Something unexpected went wrong '
+                f'({type(error).__name__}: {error}). The details are worth a '
+                'bug report.',
+                traceback.format_exc(),
+            )
+        return closing
+
+    def _relay(self, request: Request) -> Closing:
+        """Run a job and send its events on, progress not too often."""
+        job = request.job
+
+        def cancelled() -> bool:
+            return self._closing.is_set() or job in self._cancelled
+
+        context = JobContext(cancelled, self._blocks, self._threads)
+        events = self._registry.jobs[type(request)](request, context)
+        last = Progress(0, 0, '', 0, 0)
+        last_time = 0.0
+        while not cancelled():
+            try:
+                event = next(events)
+            except StopIteration as end:
+                closing: Closing = end.value
+                return closing
+            if isinstance(event, Progress):
+                now = time.monotonic()
+                if (
+                    now - last_time < PROGRESS_SECONDS
+                    and event.message == last.message
+                    and event.done < event.total
+                ):
+                    continue
+                last, last_time = event, now
+            self._send(job, event)
+        events.close()
+        return Cancelled(job)
