@@ -1,0 +1,174 @@
+"""Jobs of the engine, relayed to Qt by napari's workers."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from napari.qt.threading import GeneratorWorker, create_worker
+
+from napari_wsol.engine.messages import (
+    Failed,
+    Finished,
+    PredictRequest,
+    Request,
+    ViewerImage,
+)
+from napari_wsol.errors import WsolError
+from napari_wsol.inference.settings import Prediction, PredictionSettings
+from napari_wsol.slides.pixel_size import PixelSize
+from napari_wsol.widgets.maps import ResultMaps, open_maps
+
+__all__ = ['Found', 'ImageAtHand', 'Job', 'predict', 'run']
+
+
+@dataclass(frozen=True)
+class ImageAtHand:
+    """An image of the viewer: its arrays, finest first, and its file."""
+
+    name: str
+    levels: tuple[Any, ...]
+    path: Path | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """A finished prediction and its maps, ready to be shown."""
+
+    result: Prediction
+    maps: ResultMaps
+
+
+class Job(GeneratorWorker):
+    """Relays a job's events; quitting it cancels the job.
+
+    napari quits its workers when the window closes or the user cancels its
+    task, so the engine hears of it.
+    """
+
+    def __init__(self, events: Any, *, cancel: Callable[[], object]) -> None:
+        super().__init__(events)
+        self.cancel = cancel
+
+    def quit(self) -> None:
+        """Ask the engine to stop, and the relay with it."""
+        self.cancel()
+        super().quit()
+
+
+def run(
+    client: Any,
+    name: str,
+    request: Callable[[int], Request],
+    on_event: Callable[[Any], object],
+) -> Job:
+    """Send a request and hand over what comes back, in the Qt thread.
+
+    Parameters
+    ----------
+    client
+        The session's ``EngineClient``.
+    name
+        What the job does, for napari's list of tasks.
+    request
+        Makes the request for a job number.
+    on_event
+        Called with each event, the last of them one of ``CLOSING``, and
+        with None from time to time.
+    """
+    job = client.next_job()
+
+    def relay() -> Iterator[Any]:
+        yield from client.events(request(job))
+
+    return _start(client, job, name, relay, on_event)
+
+
+def predict(
+    client: Any,
+    image: ImageAtHand,
+    pixel_size: PixelSize | None,
+    model: Path,
+    store: Path,
+    settings: PredictionSettings,
+    on_event: Callable[[Any], object],
+) -> Job:
+    """Run a model over an image of the viewer.
+
+    Parameters
+    ----------
+    client
+        The session's ``EngineClient``.
+    image, pixel_size, model, settings
+        What is run over what, how.
+    store
+        Where the maps go; nothing is there yet.
+    on_event
+        As for ``run``; a ``Found`` comes in the place of ``Finished``.
+    """
+    job = client.next_job()
+
+    def relay() -> Iterator[Any]:
+        source = None
+        try:
+            source = client.blocks.image_source(
+                image.levels, name=image.name, path=image.path
+            )
+            request = PredictRequest(
+                job, source, pixel_size, str(model), str(store), settings
+            )
+            for event in client.events(request):
+                if isinstance(event, Finished):
+                    maps = open_maps(event.result.store)
+                    yield Found(event.result, maps)
+                else:
+                    yield event
+        except WsolError as error:
+            yield Failed(job, str(error))
+        except Exception as error:
+            yield Failed(
+                job,
+                f'The result for "{image.name}" could not be shown '
+                f'({error}). Please report this with the details.',
+                traceback.format_exc(),
+            )
+        finally:
+            if isinstance(source, ViewerImage):
+                client.blocks.unregister(source.key)
+
+    return _start(
+        client, job, f'localization in {image.name}', relay, on_event
+    )
+
+
+class _Named(partial):
+    """A generator function that goes by a name in napari's list of tasks."""
+
+    name = ''
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _start(
+    client: Any,
+    job: int,
+    name: str,
+    relay: Callable[[], Iterator[Any]],
+    on_event: Callable[[Any], object],
+) -> Job:
+    named = _Named(relay)
+    named.name = name
+    worker = create_worker(
+        named,
+        _worker_class=Job,
+        _start_thread=False,
+        cancel=partial(client.cancel, job),
+    )
+    worker.yielded.connect(on_event)
+    worker.start()
+    return worker

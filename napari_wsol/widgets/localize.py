@@ -1,0 +1,271 @@
+"""The Localize widget: run a model over an image and see what decided."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error
+from qtpy.compat import isalive
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from napari_wsol.engine.messages import (
+    Cancelled,
+    DescribeDevices,
+    Devices,
+    Failed,
+)
+from napari_wsol.inference.settings import PredictionSettings, Progress
+from napari_wsol.slides.geometry import Box
+from napari_wsol.widgets import jobs
+from napari_wsol.widgets.areas import shape_boxes, unit_factor, visible_box
+from napari_wsol.widgets.choose_image import ImageChooser
+from napari_wsol.widgets.choose_model import ModelChooser
+from napari_wsol.widgets.images import image_levels, image_path, image_shape
+from napari_wsol.widgets.overlays import ROLES, Overlays
+from napari_wsol.widgets.result_panel import ResultPanel
+from napari_wsol.widgets.run_panel import RunPanel
+from napari_wsol.widgets.session import bare_viewer, session_of
+from napari_wsol.widgets.wording import describe_duration
+
+if TYPE_CHECKING:
+    import napari.viewer
+    from napari.layers import Image
+
+__all__ = ['LocalizeWidget']
+
+
+class LocalizeWidget(QScrollArea):
+    """Choose an image and a model, run, and read the result.
+
+    Parameters
+    ----------
+    viewer
+        The napari viewer.
+    client
+        Used instead of a new engine, for tests.
+    """
+
+    def __init__(
+        self, viewer: napari.viewer.Viewer, client: Any = None
+    ) -> None:
+        super().__init__()
+        self._viewer = bare_viewer(viewer)
+        self._session = session_of(self._viewer, client)
+        self._source: Image | None = None
+        self._settings = PredictionSettings()
+        self._overlays: Overlays | None = None
+        self._threshold: float | None = None
+        preferences = self._session.preferences
+        self.image = ImageChooser(self._viewer)
+        self.model = ModelChooser(preferences.models)
+        self.panel = RunPanel(self._viewer, preferences.device)
+        self.result = ResultPanel()
+        self._build()
+        self.model.changed.connect(self._take_model)
+        self.panel.run.connect(self.run)
+        self.panel.cancel.connect(self.cancel)
+        self.result.threshold_changed.connect(self._take_threshold)
+        self.result.shown_changed.connect(self._show_layer)
+        self._take_model()
+        self._running = _Running()
+        self._session.attach(self, self._running.stop)
+        jobs.run(
+            self._session.client,
+            'looking for devices',
+            DescribeDevices,
+            self._take_devices,
+        )
+
+    def reset_choices(self, event: Any = None) -> None:
+        """Follow the viewer's layers; napari calls it when they change."""
+        if isalive(self):
+            self.image.reset_choices()
+            self.panel.reset_choices()
+
+    def run(self) -> None:
+        """Run the chosen model over the chosen image, or say what lacks."""
+        layer, model = self.image.layer, self.model.model
+        if layer is None or model is None:
+            what = 'an image' if layer is None else 'a model'
+            self.panel.end(f'Choose {what} first.', 'note')
+            return
+        if self.image.advice.kind == 'stop':
+            self.panel.end('Enter the pixel size above, then run.', 'stop')
+            self.image.ask_pixel_size()
+            self.ensureWidgetVisible(self.image)
+            return
+        boxes = self._boxes(layer)
+        if boxes is None:
+            return
+        self._source = layer
+        self._settings = PredictionSettings(
+            boxes=boxes,
+            tissue_only=self.panel.tissue_only,
+            threshold=self._threshold,
+            device=self.panel.device,
+        )
+        self.panel.begin(
+            'Starting...'
+            if self._session.client.is_ready
+            else 'Starting the compute engine, which takes some seconds once.'
+        )
+        self._running.job = jobs.predict(
+            self._session.client,
+            jobs.ImageAtHand(
+                layer.name, image_levels(layer), image_path(layer)
+            ),
+            self.image.pixel_size,
+            model.path,
+            self._session.new_store(),
+            self._settings,
+            self._take_event,
+        )
+
+    def cancel(self) -> None:
+        """Ask the running job to stop; the form answers at once."""
+        if self._running.job is not None:
+            self.panel.stopping()
+            self._running.job.cancel()
+
+    def event(self, event: QEvent) -> bool:
+        """Go away when napari takes the widget out of its dock."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            QTimer.singleShot(0, self._leave)
+        return super().event(event)
+
+    def _leave(self) -> None:
+        if isalive(self) and self.parent() is None:
+            self.deleteLater()
+
+    def _build(self) -> None:
+        content = QWidget()
+        layout = QVBoxLayout(content)
+        layout.setContentsMargins(10, 8, 10, 10)
+        layout.setSpacing(14)
+        for part in (self.image, self.model, self.panel, self.result):
+            layout.addWidget(part)
+        layout.addStretch()
+        self.setWidget(content)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setMinimumWidth(320)
+
+    def _boxes(self, layer: Image) -> tuple[Box, ...] | None:
+        """Where to work; None, with a message, where there is no place."""
+        shape = image_shape(layer)
+        if self.panel.where == 'view':
+            scene = self._viewer.scene
+            box = visible_box(
+                layer,
+                shape,
+                scene.camera.center,
+                scene.camera.zoom,
+                self._viewer.canvas.size,
+                unit_factor(self._viewer.layers.units, layer.units),
+            )
+            if box is None:
+                self.panel.end(f'"{layer.name}" is not in view.', 'note')
+            return None if box is None else (box,)
+        if self.panel.where == 'image':
+            return ()
+        shapes = self.panel.shapes
+        boxes: tuple[Box, ...] = ()
+        if shapes is not None:
+            chosen = sorted(shapes.selected_data) or range(len(shapes.data))
+            boxes = shape_boxes(
+                layer,
+                shape,
+                [shapes.data[index] for index in chosen],
+                shapes,
+                unit_factor(shapes.units, layer.units),
+            )
+        if not boxes:
+            self.panel.end(
+                'Add a shapes layer and draw around what to look at, on the '
+                'image.',
+                'note',
+            )
+        return boxes or None
+
+    def _take_event(self, event: Any) -> None:
+        if isinstance(event, Progress):
+            self.panel.show_progress(event)
+        elif isinstance(event, jobs.Found):
+            self._running.job = None
+            self._show(event)
+        elif isinstance(event, Failed):
+            self._running.job = None
+            self.panel.end(event.message, 'stop', event.details)
+            show_error(event.message)
+        elif isinstance(event, Cancelled):
+            self._running.job = None
+            self.panel.end('Stopped.')
+
+    def _take_devices(self, event: Any) -> None:
+        if isinstance(event, Devices):
+            self.panel.set_devices(event.available)
+
+    def _take_model(self) -> None:
+        self._threshold = None
+        self.image.set_card(self.model.card)
+
+    def _take_threshold(self, threshold: float) -> None:
+        self._threshold = threshold
+        if self._overlays is not None:
+            self._overlays.set_threshold(threshold)
+
+    def _show(self, found: jobs.Found) -> None:
+        """Put the layers over the image and tell the result."""
+        result = found.result
+        if self._source not in self._viewer.layers:
+            self.panel.end(
+                f'"{result.image}" was closed meanwhile; its result is not '
+                'shown.',
+                'note',
+            )
+            return
+        self._overlays = Overlays(
+            self._viewer,
+            self._source,
+            result,
+            found.maps,
+            dataclasses.asdict(self._settings),
+        )
+        for role in ROLES:
+            layer = self._overlays.layer(role)
+            layer.events.visible.connect(self._follow_visibility)
+            self.result.set_shown(role, layer.visible)
+        self.result.show_result(result, self._overlays.labels, found.maps.area)
+        notes = ' '.join(result.notes)
+        took = describe_duration(result.seconds)
+        self.panel.end(f'Done in {took}. {notes}'.strip())
+        QTimer.singleShot(0, self._show_result_panel)
+
+    def _show_result_panel(self) -> None:
+        if isalive(self):
+            self.ensureWidgetVisible(self.result)
+
+    def _show_layer(self, role: str, shown: bool) -> None:
+        layer = self._overlays.layer(role)
+        if layer is not None:
+            layer.visible = shown
+
+    def _follow_visibility(self, event: Any = None) -> None:
+        if isalive(self):
+            for role in ROLES:
+                layer = self._overlays.layer(role)
+                self.result.set_shown(role, bool(layer and layer.visible))
+
+
+class _Running:
+    """The job in hand; outlives the widget so that it can be stopped."""
+
+    def __init__(self) -> None:
+        self.job: jobs.Job | None = None
+
+    def stop(self) -> None:
+        """Cancel the job, if there is one."""
+        if self.job is not None:
+            self.job.quit()

@@ -1,0 +1,126 @@
+"""What the plugin's widgets of one viewer share: engine and preferences."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import threading
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import psutil
+
+from napari_wsol.engine.client import EngineClient
+from napari_wsol.widgets.preferences import Preferences, read_preferences
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+    from qtpy.QtWidgets import QWidget
+
+__all__ = ['Session', 'bare_viewer', 'session_of']
+
+_sessions: WeakKeyDictionary[Any, Session] = WeakKeyDictionary()
+
+
+class Session:
+    """One engine process and one folder of maps, shared by widgets.
+
+    Both last as long as a widget uses them: closing the viewer deletes its
+    widgets, so the engine ends with the viewer at the latest.
+
+    Parameters
+    ----------
+    client
+        Talks to the engine process.
+    preferences
+        As they were when the first widget opened.
+    """
+
+    def __init__(self, client: Any, preferences: Preferences) -> None:
+        self.client = client
+        self.preferences = preferences
+        self.ended = False
+        self._stores = (
+            preferences.cache / f'{_prefix()}{os.getpid()}-{uuid.uuid4().hex}'
+        )
+        self._users = 0
+
+    def attach(self, widget: QWidget, farewell: Callable[[], object]) -> None:
+        """Keep the engine while a widget lives, starting it if need be.
+
+        Parameters
+        ----------
+        widget
+            Its destruction ends the use.
+        farewell
+            Called first when the widget is destroyed; must not hold it.
+        """
+        if self._users == 0:
+            _clear_abandoned(self.preferences.cache)
+            self.client.start()
+        self._users += 1
+
+        def detach() -> None:
+            farewell()
+            self._users -= 1
+            if self._users == 0:
+                self.ended = True
+                threading.Thread(target=self._end).start()
+
+        widget.destroyed.connect(detach)
+
+    def _end(self) -> None:
+        """Wait for the engine to end, then remove the maps."""
+        self.client.close()
+        shutil.rmtree(self._stores, ignore_errors=True)
+
+    def new_store(self) -> Path:
+        """A path for the maps of the next job; nothing is there yet."""
+        self._stores.mkdir(parents=True, exist_ok=True)
+        return self._stores / f'{uuid.uuid4().hex}.zarr'
+
+
+def bare_viewer(viewer: Viewer) -> Viewer:
+    """The viewer itself where napari gave a proxy of it.
+
+    Only its public interface is used all the same; but layers are told apart
+    by identity, and every access through the proxy makes a new object.
+    """
+    return getattr(viewer, '__wrapped__', viewer)
+
+
+def session_of(viewer: Viewer, client: Any = None) -> Session:
+    """The session of a viewer, begun if there is none.
+
+    Parameters
+    ----------
+    viewer
+        Kept weakly.
+    client
+        Used instead of a new ``EngineClient`` where a session is begun.
+    """
+    viewer = bare_viewer(viewer)
+    session = _sessions.get(viewer)
+    if session is None or session.ended:
+        _sessions[viewer] = Session(
+            client if client is not None else EngineClient(),
+            read_preferences(),
+        )
+    return _sessions[viewer]
+
+
+def _prefix() -> str:
+    """Folders with it belong to viewers on this computer."""
+    return f'viewer-{platform.node()}-'
+
+
+def _clear_abandoned(cache: Path) -> None:
+    """Remove the maps of viewers that ended without tidying up."""
+    for folder in cache.glob(f'{_prefix()}*'):
+        pid = folder.name.removeprefix(_prefix()).partition('-')[0]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
