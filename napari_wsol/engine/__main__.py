@@ -30,15 +30,13 @@ def main() -> None:
     orders = json.loads(sys.stdin.read())
     key, token = Key(**orders['key']), orders['token']
     step_back()
-    threads = free_cores()
-    os.environ.setdefault('OMP_NUM_THREADS', str(threads))
     with enter(key, Hello('jobs', token, __version__)) as link:
         blocks = BlockReader(
             lambda: enter(key, Hello('blocks', token, __version__))
         )
         module, name = arguments.jobs.split(':')
         registry: JobRegistry = getattr(importlib.import_module(module), name)
-        EngineServer(link, registry, blocks, threads).serve()
+        EngineServer(link, registry, blocks, free_cores()).serve()
 
 
 def step_back() -> None:

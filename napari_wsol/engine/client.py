@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import itertools
 import pickle
 import queue
 import secrets
 import threading
 from collections.abc import Generator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_wsol import __version__
 from napari_wsol.engine.blocks import BlockService
 from napari_wsol.engine.door import Door, Hello
 from napari_wsol.engine.messages import (
     CLOSING,
-    Cancel,
     Cancelled,
     Closing,
     Envelope,
@@ -29,6 +27,7 @@ from napari_wsol.engine.messages import (
     Shutdown,
 )
 from napari_wsol.engine.process import EngineProcess
+from napari_wsol.engine.session import Job, Session
 from napari_wsol.settings import cache_folder
 
 if TYPE_CHECKING:
@@ -38,44 +37,12 @@ PLUGIN_JOBS = 'napari_wsol.engine.jobs:JOBS'
 HEARTBEAT_SECONDS = 0.1
 
 
-@dataclass(eq=False)
-class _Job:
-    """A request that is not answered yet; ``letter`` is its pickle."""
-
-    number: int
-    letter: bytes
-    events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
-    deadline: threading.Timer | None = None
-
-
-@dataclass(eq=False)
-class _Session:
-    """One engine process and, once it came in, the connection to it."""
-
-    process: EngineProcess
-    link: Link | None = None
-    running: _Job | None = None
-    ready: bool = False
-    fault: str = ''
-    read_out: threading.Event = field(default_factory=threading.Event)
-
-    def send(self, message: bytes) -> bool:
-        """Whether the engine could be told."""
-        if self.link is None:
-            return False
-        try:
-            self.link.send_bytes(message)
-        except OSError:
-            return False  # it is ending, which another thread will notice
-        return True
-
-
 class EngineClient:
     """Runs requests in a compute process beside the viewer, one at a time.
 
-    All methods may be called from any thread, and none but ``close`` waits.
-    A process that crashes costs the running job; the next one finds a new
-    process.
+    All methods may be called from any thread; only ``close`` and ``events``
+    wait. A process that crashes costs the running job; the next one finds a
+    new process.
 
     Parameters
     ----------
@@ -105,8 +72,8 @@ class EngineClient:
         self._numbers = itertools.count(1)
         self._lock = threading.RLock()
         self._door: Door | None = None
-        self._session: _Session | None = None
-        self._jobs: dict[int, _Job] = {}
+        self._session: Session | None = None
+        self._jobs: dict[int, Job] = {}
         self._cancelled: set[int] = set()
         self._closed = False
 
@@ -145,7 +112,7 @@ class EngineClient:
             if self._door is None:
                 self._door = Door(self._welcome)
                 atexit.register(self.close)
-            session = _Session(
+            session = Session(
                 EngineProcess(
                     self._door.key,
                     secrets.token_hex(8),
@@ -207,18 +174,17 @@ class EngineClient:
             self._closed = True
             for number in tuple(self._jobs):
                 self._finish(Cancelled(number))
-            session = self._session
-            if session is not None:
-                session.send(pickle.dumps(Shutdown()))
+            session, self._session = self._session, None
         if session is not None:
-            session.process.end(patience)
+            told = session.send(pickle.dumps(Shutdown()))
+            session.process.end(patience if told else 0.0)
         if self._door is not None:
             self._door.close()
             atexit.unregister(self.close)
         self.blocks.close()
 
-    def _submit(self, request: Request) -> _Job:
-        job = _Job(request.job, pickle.dumps(request))
+    def _submit(self, request: Request) -> Job:
+        job = Job(request.job, pickle.dumps(request))
         with self._lock:
             if self._closed or request.job in self._cancelled:
                 job.events.put(Cancelled(request.job))
@@ -240,13 +206,10 @@ class EngineClient:
                         'Close other programs and try again.',
                     )
                 )
-        session = self._session
-        if session is not None and session.running is None and self._jobs:
-            job = next(iter(self._jobs.values()))
-            if session.send(job.letter):
-                session.running = job
+        if self._session is not None and self._jobs:
+            self._session.start_job(next(iter(self._jobs.values())))
 
-    def _stop(self, job: _Job) -> None:
+    def _stop(self, job: Job) -> None:
         """End a job that waits; ask one that runs, with a deadline."""
         with self._lock:
             session = self._session
@@ -255,16 +218,7 @@ class EngineClient:
             if session is None or session.running is not job:
                 self._finish(Cancelled(job.number))
                 return
-            session.send(pickle.dumps(Cancel(job.number)))
-            job.deadline = threading.Timer(
-                self._cancel_grace, self._end_stuck, (session, job)
-            )
-            job.deadline.daemon = True
-            job.deadline.start()
-
-    def _end_stuck(self, session: _Session, job: _Job) -> None:
-        if session.running is job:
-            session.process.kill()
+            session.ask_to_stop(job, self._cancel_grace)
 
     def _finish(self, event: Closing) -> None:
         """Give a job its last event."""
@@ -279,63 +233,40 @@ class EngineClient:
 
         Who is no engine of ours, or no longer, is turned away.
         """
-        session = self._session
-        if session is None or session.process.token != hello.token:
-            link.close()
-            return
+        with self._lock:
+            session = self._session
         with link:
-            if hello.version != __version__:
-                session.fault = (
-                    'The plugin was changed while the viewer was open '
-                    f'(viewer {__version__}, engine {hello.version}). '
-                    'Restart napari.'
-                )
-                session.process.kill()
-            elif hello.purpose == 'blocks':
+            if session is None or not session.greet(hello):
+                return
+            if hello.purpose == 'blocks':
                 self.blocks.serve(link)
-            else:
-                self._listen(session, link)
-
-    def _listen(self, session: _Session, link: Link) -> None:
-        """Take in what the engine sends, until it ends or hangs up."""
-        with self._lock:
-            session.link = link
-            self._go_on()
-        try:
-            while True:
-                message = link.recv()
-                with self._lock:
-                    self._take(session, message)
-        except (EOFError, OSError):
-            pass
-        except Exception as error:
-            session.fault = (
-                f'The compute engine gave an answer that cannot be read '
-                f'({error}). Restart napari.'
-            )
-        finally:
+                return
             with self._lock:
-                session.link = None
-            session.read_out.set()
-            session.process.end(1.0)
+                if self._session is not session:
+                    return
+                session.connect(link)
+                self._go_on()
+            session.listen(link, functools.partial(self._take, session))
+            with self._lock:
+                session.disconnect()
 
-    def _take(self, session: _Session, message: Ready | Envelope) -> None:
-        if isinstance(message, Ready):
-            session.ready = True
-        elif isinstance(message.event, CLOSING):
-            session.running = None
-            self._finish(message.event)
-            self._go_on()
-        elif message.job in self._jobs:
-            self._jobs[message.job].events.put(message.event)
-
-    def _bury(self, session: _Session) -> None:
-        """Wait for the end of a process, then see to the jobs it leaves."""
-        process = session.process
-        process.ended.wait()
-        if session.link is not None:
-            session.read_out.wait(1.0)
+    def _take(self, session: Session, message: Ready | Envelope) -> None:
         with self._lock:
+            if isinstance(message, Ready):
+                session.ready = True
+            elif isinstance(message.event, CLOSING):
+                session.running = None
+                self._finish(message.event)
+                self._go_on()
+            elif message.job in self._jobs:
+                self._jobs[message.job].events.put(message.event)
+
+    def _bury(self, session: Session) -> None:
+        """Wait for the end of a process, then see to the jobs it leaves."""
+        session.wait_for_end()
+        with self._lock:
+            if self._session is not session:
+                return
             self._session = None
             lost = self._lost_jobs(session)
             for job in lost:
@@ -344,14 +275,14 @@ class EngineClient:
                     if job.deadline is not None
                     else Failed(
                         job.number,
-                        session.fault or process.epitaph(),
-                        process.last_words(),
+                        session.fault or session.process.epitaph(),
+                        session.process.last_words(),
                     )
                 )
             if self._jobs or (lost and session.ready):
                 self._go_on()
 
-    def _lost_jobs(self, session: _Session) -> tuple[_Job, ...]:
+    def _lost_jobs(self, session: Session) -> tuple[Job, ...]:
         """The jobs that ended with a process; all others can be sent again.
 
         A process that ended before it was ready takes the first waiting job

@@ -17,13 +17,9 @@ from typing import Any
 import psutil
 
 from napari_wsol.engine.door import Key
+from napari_wsol.engine.log import EngineLog
 
-LOG_BYTES = 1_000_000
-"""From this size on, a log is put aside when an engine starts."""
-
-LOGS_KEPT = 10
-LAST_WORDS_BYTES = 8_000
-TERMINATE_SECONDS = 0.5
+KILL_SECONDS = 5.0
 
 _CRASHES = ('SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGFPE')
 _WINDOWS_CRASH = 0xC0000000
@@ -55,9 +51,8 @@ class EngineProcess:
     ) -> None:
         self.token = token
         self.ended = threading.Event()
-        self._log = _open_place(log_folder)
-        self._log_start = self._log.stat().st_size if self._log.exists() else 0
-        with self._log.open('ab') as log:
+        self._log = EngineLog(log_folder)
+        with self._log.stream as log:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, '-P', '-u', '-X', 'faulthandler'),
@@ -84,27 +79,24 @@ class EngineProcess:
         return self._process.pid
 
     def end(self, patience: float) -> None:
-        """Wait for it to end by itself, then end it; it is gone on return.
+        """Wait for it to end by itself, then kill it; it is gone on return.
 
         Parameters
         ----------
         patience
-            Seconds to wait before it is told to end by the system.
+            Seconds to wait.
         """
-        if self.ended.wait(patience):
-            return
-        self._process.terminate()
-        if not self.ended.wait(TERMINATE_SECONDS):
+        if not self.ended.wait(patience):
             self.kill()
 
     def kill(self) -> None:
-        """End it and all that it started, at once."""
-        with contextlib.suppress(psutil.NoSuchProcess):
+        """End it and all that it started; given up after some seconds."""
+        with contextlib.suppress(psutil.Error):
             for child in psutil.Process(self.pid).children(recursive=True):
-                with contextlib.suppress(psutil.NoSuchProcess):
+                with contextlib.suppress(psutil.Error):
                     child.kill()
         self._process.kill()
-        self.ended.wait()
+        self.ended.wait(KILL_SECONDS)
 
     def epitaph(self) -> str:
         """How it ended, in words for the user."""
@@ -132,19 +124,11 @@ class EngineProcess:
 
     def last_words(self) -> str:
         """The end of what it printed, for a bug report."""
-        try:
-            with self._log.open('rb') as log:
-                size = log.seek(0, os.SEEK_END)
-                log.seek(max(self._log_start, size - LAST_WORDS_BYTES))
-                return log.read().decode(errors='replace').strip()
-        except OSError as error:
-            return f'({error})'
+        return self._log.last_words()
 
     def _watch(self) -> None:
         self._process.wait()
-        with contextlib.suppress(OSError):
-            if self._log.stat().st_size == 0:
-                self._log.unlink()
+        self._log.tidy()
         self.ended.set()
 
 
@@ -178,27 +162,3 @@ def _apart() -> dict[str, Any]:
             | subprocess.CREATE_NO_WINDOW
         }
     return {'process_group': 0}
-
-
-def _open_place(folder: Path) -> Path:
-    """The log file of this viewer's engines, older and larger ones put away.
-
-    The newest ``LOGS_KEPT`` logs of all viewers are kept.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    log = folder / f'engine-{os.getpid()}.log'
-    with contextlib.suppress(OSError):
-        if log.stat().st_size > LOG_BYTES:
-            log.replace(log.with_suffix('.old.log'))
-    logs = sorted(folder.glob('engine-*.log'), key=_age)
-    for old in logs[LOGS_KEPT:]:
-        with contextlib.suppress(OSError):
-            old.unlink()
-    return log
-
-
-def _age(log: Path) -> float:
-    try:
-        return -log.stat().st_mtime
-    except OSError:
-        return 0.0

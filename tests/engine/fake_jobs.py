@@ -73,6 +73,14 @@ def bug(request: Fake, context: JobContext) -> JobEvents:
     raise ZeroDivisionError('a bug')
 
 
+def lacks(request: Fake, context: JobContext) -> JobEvents:
+    """A library."""
+    yield from ()
+    import no_such_library
+
+    return Finished(request.job, no_such_library)
+
+
 def unreadable(request: Fake, context: JobContext) -> JobEvents:
     """A result that cannot travel."""
     yield Progress(0, 1, 'tries', 0.0, 1.0)
