@@ -1,0 +1,1 @@
+"""Numbers: how good a model is on labelled images."""

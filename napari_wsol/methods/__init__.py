@@ -1,0 +1,1 @@
+"""How each method learns: its losses, one module per method."""

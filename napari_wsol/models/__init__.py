@@ -1,0 +1,1 @@
+"""What a model is: encoders, pooling, localizers, class maps, the model folder."""

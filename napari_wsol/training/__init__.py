@@ -1,0 +1,1 @@
+"""From a table of image-level labels to a trained model."""

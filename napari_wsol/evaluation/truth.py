@@ -1,0 +1,71 @@
+"""Ground-truth masks, and maps brought onto their grid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from napari_wsol.errors import BadInputError
+
+Mask = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.floating]
+
+
+def read_mask(path: Path, shape: tuple[int, int]) -> Mask:
+    """``(H, W)``, true where the mask image is not zero.
+
+    Raises
+    ------
+    BadInputError
+        Where the file is not an image, or not of the image's ``shape``.
+    """
+    try:
+        with Image.open(path) as image:
+            mask = np.asarray(image)
+    except (UnidentifiedImageError, OSError) as error:
+        raise BadInputError(
+            f'The mask "{path}" cannot be read ({error}).'
+        ) from error
+    if mask.ndim == 3:
+        mask = mask[..., :3].any(-1)
+    if mask.shape != shape:
+        raise BadInputError(
+            f'The mask "{path}" is {mask.shape[1]} x {mask.shape[0]} pixels, '
+            f'its image {shape[1]} x {shape[0]}: they must be the same.'
+        )
+    return mask != 0
+
+
+def sample_map(
+    values: Floats,
+    rows: npt.NDArray[np.float64],
+    columns: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float32]:
+    """Bilinear samples of a map on a grid, its edge repeated outside.
+
+    Parameters
+    ----------
+    values
+        ``(h, w)``.
+    rows, columns
+        Wanted places in map pixels, cell centres at whole numbers.
+    """
+    top, below, down = _neighbours(rows, values.shape[0])
+    left, right, over = _neighbours(columns, values.shape[1])
+    picked = values[top] * (1 - down[:, None]) + values[below] * down[:, None]
+    result = picked[:, left] * (1 - over) + picked[:, right] * over
+    return result.astype(np.float32)
+
+
+def _neighbours(
+    places: npt.NDArray[np.float64], length: int
+) -> tuple[
+    npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float64]
+]:
+    places = places.clip(0, length - 1)
+    before = np.floor(places).astype(np.intp)
+    after = np.minimum(before + 1, length - 1)
+    return before, after, places - before

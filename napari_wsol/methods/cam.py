@@ -1,0 +1,30 @@
+"""The baseline: a classifier whose class maps are the localization."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from napari_wsol.methods.method import Batch, Method
+from napari_wsol.methods.terms import image_cross_entropy
+from napari_wsol.models.localizer import Localizer
+
+
+class ClassActivation(Method):
+    """Cross-entropy of the pooled class maps, and nothing else.
+
+    The map-range constants are learned on the way, so that the map can be
+    stretched at inference (Zhou et al., CVPR 2016).
+    """
+
+    def terms(self, network: Localizer, batch: Batch) -> dict[str, Tensor]:
+        """Localizer and classifier each learn the image's class."""
+        features = network.encoder(batch.images)
+        maps = network.localizer_maps(features)
+        network.pixel_logits(maps.detach())
+        whole = network.image_scores(network.classifier(features[-1]))
+        return {
+            'localizer': image_cross_entropy(
+                network.image_scores(maps), batch.labels
+            ),
+            'classifier': image_cross_entropy(whole, batch.labels),
+        }

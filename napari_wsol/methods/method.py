@@ -1,0 +1,46 @@
+"""What every method offers to the training loop."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from napari_wsol.models.localizer import Localizer
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step learns from.
+
+    Parameters
+    ----------
+    images
+        ``(B, 3, H, W)``, normalised.
+    labels
+        ``(B,)`` class of each image, -1 where it carries none.
+    pixels
+        ``(B, H, W)`` class of each pixel that lies in a labelled field (or
+        carries a pseudo-label), -1 elsewhere; in classes of the localizer's
+        pixel head, 0 being background.
+    weights
+        ``(B, H, W)`` trust in each pixel's label, or None for one.
+    """
+
+    images: Tensor
+    labels: Tensor
+    pixels: Tensor
+    weights: Tensor | None = None
+
+
+class Method(ABC):
+    """A way to learn a localizer from image-level labels."""
+
+    def begin_epoch(self, network: Localizer, epoch: int) -> None:
+        """Move schedules on; ``epoch`` counts from 0."""
+        del network, epoch
+
+    @abstractmethod
+    def terms(self, network: Localizer, batch: Batch) -> dict[str, Tensor]:
+        """The weighted terms of the loss; their sum is minimised."""

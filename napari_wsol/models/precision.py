@@ -1,0 +1,34 @@
+"""Number formats: which to compute in, and what must stay in float32."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 natively."""
+    return bool(
+        torch.cpu._is_avx512_bf16_supported()
+        or torch.cpu._is_amx_tile_supported()
+    )
+
+
+def keep_depthwise_float32(network: nn.Module) -> None:
+    """Let depth-wise convolutions ignore autocast.
+
+    Their bfloat16 backward pass on a CPU is slower than float32's by so much
+    that the whole network would train slower than without autocast.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and module.groups > 1:
+            module.forward = _without_autocast(module.forward)  # type: ignore[method-assign]
+
+
+def _without_autocast(forward):  # type: ignore[no-untyped-def]
+    def in_float32(images: Tensor) -> Tensor:
+        with torch.autocast(images.device.type, enabled=False):
+            result: Tensor = forward(images.float())
+        return result
+
+    return in_float32

@@ -1,0 +1,66 @@
+"""Changes that leave the label true: stain, light, orientation, scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+# Optical density of haematoxylin, eosin and the residual, as rows
+# (Ruifrok and Johnston, Anal Quant Cytol Histol 2001).
+STAINS = torch.tensor(
+    [[0.650, 0.704, 0.286], [0.268, 0.570, 0.776], [0.711, 0.424, 0.562]]
+)
+
+
+@dataclass(frozen=True)
+class ColourJitter:
+    """How far colours are moved, each drawn per image.
+
+    Parameters
+    ----------
+    stain
+        Amount of each stain is scaled by 1 +- stain and shifted by
+        +- stain / 4 (Tellez et al., IEEE TMI 2018).
+    light
+        Brightness and contrast are scaled by 1 +- light.
+    balance
+        Each colour channel is scaled by 1 +- balance (white balance).
+    """
+
+    stain: float = 0.2
+    light: float = 0.15
+    balance: float = 0.05
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """``(B, 3, H, W)`` in [0, 1] -> the same, changed."""
+        images = self._stained(images, generator)
+        count = len(images)
+        brightness = self._around_one(self.light, (count, 1, 1, 1), generator)
+        contrast = self._around_one(self.light, (count, 1, 1, 1), generator)
+        channel = self._around_one(self.balance, (count, 3, 1, 1), generator)
+        mean = images.mean((1, 2, 3), keepdim=True)
+        changed = (images - mean) * contrast + mean * brightness
+        return (changed * channel).clamp(0, 1)
+
+    def _stained(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        stains = STAINS / STAINS.norm(dim=1, keepdim=True)
+        count = len(images)
+        scale = self._around_one(self.stain, (count, 3), generator)
+        shift = self._around_one(self.stain / 4, (count, 3), generator) - 1
+        # density = amounts @ stains, so scaling and shifting amounts is one
+        # 3x3 matrix and one vector per image.
+        inverse = torch.linalg.inv(stains)
+        matrix = torch.einsum('ij,bj,jk->bik', inverse, scale, stains)
+        vector = torch.einsum('bj,jk->bk', shift, stains)
+        density = -torch.log(images.clamp_min(1 / 256))
+        changed = torch.einsum('bchw,bck->bkhw', density, matrix)
+        changed = changed + vector[:, :, None, None]
+        return torch.exp(-changed).clamp(0, 1)
+
+    @staticmethod
+    def _around_one(
+        width: float, shape: tuple[int, ...], generator: torch.Generator
+    ) -> Tensor:
+        return 1 + width * (2 * torch.rand(shape, generator=generator) - 1)

@@ -1,0 +1,70 @@
+"""What a training run is to do, resolved to the last number."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from napari_wsol.models.card import MethodName
+
+
+class TrainingConfig(BaseModel):
+    """Settings of one run; every loss weight has a name here."""
+
+    model_config = ConfigDict(frozen=True, extra='forbid')
+
+    method: MethodName = 'max-min-uncertainty'
+    negative_class: str | None = None
+    name: str = 'my-model'
+    title: str = ''
+    finds: str = ''
+    tissue: str = ''
+
+    encoder: str = 'tf_efficientnet_lite0'
+    stride: int = 8
+    channels: int = 64
+    modalities: int = 5
+    classifier_scale: float = Field(0.8, gt=0, le=1)
+
+    mpp: float | None = Field(None, gt=0, description='Working µm per px.')
+    data_mpp: float | None = Field(
+        None, gt=0, description='µm per px of images that state none.'
+    )
+    crop: int = Field(256, multiple_of=32)
+    scale_jitter: float = Field(1.25, ge=1)
+    stain_jitter: float = Field(0.2, ge=0)
+    light_jitter: float = Field(0.15, ge=0)
+    balance: float = Field(0.5, ge=0, le=1)
+
+    epochs: int = Field(18, ge=1)
+    draws: int | None = Field(
+        None, ge=1, description='Crops per epoch; None: one per image.'
+    )
+    batch: int = Field(8, ge=1)
+    learning_rate_encoder: float = 1e-4
+    learning_rate_heads: float = 1e-3
+    weight_decay: float = 1e-2
+    warmup_steps: int = 10
+    gradient_norm: float = 5.0
+
+    uncertainty: Literal['surrogate', 'explicit'] = 'surrogate'
+    background_weight: float = 1e-7
+    pixel_weight: float = 1.0
+    barrier_start: float = 5.0
+    detach_mask: bool = False
+
+    rounds: int = Field(
+        0, ge=0, description='Rounds of self-training after the first model.'
+    )
+    student_epochs: int = Field(15, ge=1)
+    student_stride: int = 4
+    bands: Literal['auto', 'rank', 'confidence'] = 'auto'
+    foreground_band: float = Field(0.3, gt=0, lt=1)
+    background_band: float = Field(0.3, gt=0, lt=1)
+
+    validation_share: float = Field(0.2, gt=0, lt=1)
+    seed: int = 0
+    device: Literal['auto', 'cuda', 'mps', 'cpu'] = 'auto'
+    precision: Literal['auto', 'float32', 'bfloat16'] = 'auto'
+    threads: int | None = None

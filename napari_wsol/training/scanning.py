@@ -1,0 +1,201 @@
+"""A network over whole views: validation figures and averaged maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from napari_wsol.methods.terms import IGNORE
+from napari_wsol.models.card import Normalization
+from napari_wsol.models.localizer import Localizer, resize
+from napari_wsol.training.batches import normalised
+from napari_wsol.training.views import (
+    PixelMap,
+    View,
+    opened,
+    pixel_classes,
+    read_reflected,
+    working_step,
+)
+
+FloatMap = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a network says of one view.
+
+    ``pixel`` is ``(K, h, w)`` at the network's stride over the view's
+    region; ``logits`` are the image's ``(C,)``.
+    """
+
+    view: View
+    pixel: FloatMap
+    logits: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Scanner:
+    """Runs a network over views in one pass each.
+
+    Views are crops of a bounded size (``training.views``); slides are
+    ``inference``'s business.
+    """
+
+    normalization: Normalization
+    mpp: float | None
+    batch: int = 16
+
+    @torch.inference_mode()
+    def scan(
+        self,
+        network: Localizer,
+        views: Sequence[View],
+        *,
+        zoom: float = 1.0,
+        flips: bool = False,
+    ) -> Iterator[Scan]:
+        """Every view in order; with ``flips``, averaged over three flips."""
+        was_training = network.training
+        network.eval()
+        device = network.pixel_temperature.device
+        try:
+            for group in self._same_size(views, zoom, network.class_stride):
+                images = torch.stack(
+                    [self._image(v, zoom, network) for v in group]
+                ).to(device)
+                pixel, logits = self._averaged(network, images, flips)
+                for number, view in enumerate(group):
+                    yield Scan(
+                        view,
+                        pixel[number].cpu().numpy(),
+                        logits[number].cpu().numpy(),
+                    )
+        finally:
+            network.train(was_training)
+
+    def _averaged(
+        self, network: Localizer, images: Tensor, flips: bool
+    ) -> tuple[Tensor, Tensor]:
+        sides: list[list[int]] = [[], [-1], [-2]] if flips else [[]]
+        pixels, logits = [], []
+        for side in sides:
+            shown = images.flip(side) if side else images
+            with torch.autocast(
+                images.device.type,
+                torch.bfloat16,
+                enabled=images.device.type == 'cuda',
+            ):
+                features = network.encoder(shown)
+                maps = network.localizer_maps(features)
+                whole = network.classifier(features[-1])
+            pixel = network.pixel_logits(maps).float()
+            pixel = (pixel / network.pixel_temperature).softmax(1)
+            pixels.append(pixel.flip(side) if side else pixel)
+            logits.append(network.image_scores(whole))
+        return torch.stack(pixels).mean(0), torch.stack(logits).mean(0)
+
+    def _shape(
+        self, view: View, zoom: float, multiple: int
+    ) -> tuple[int, int]:
+        step_y, step_x = working_step(opened(view.path, view.mpp), self.mpp)
+        return (
+            multiple
+            * max(1, round(view.region.height * zoom / step_y / multiple)),
+            multiple
+            * max(1, round(view.region.width * zoom / step_x / multiple)),
+        )
+
+    def _same_size(
+        self, views: Sequence[View], zoom: float, multiple: int
+    ) -> Iterator[list[View]]:
+        group: list[View] = []
+        shape = None
+        for view in views:
+            mine = self._shape(view, zoom, multiple)
+            if group and (mine != shape or len(group) == self.batch):
+                yield group
+                group = []
+            shape = mine
+            group.append(view)
+        if group:
+            yield group
+
+    def _image(self, view: View, zoom: float, network: Localizer) -> Tensor:
+        height, width = self._shape(view, zoom, network.class_stride)
+        pixels = read_reflected(
+            opened(view.path, view.mpp), view.region, height, width
+        )
+        image = torch.from_numpy(np.ascontiguousarray(pixels))
+        image = image.permute(2, 0, 1).float() / 255
+        return normalised(image[None], self.normalization)[0]
+
+
+def validation_figures(
+    network: Localizer, scanner: Scanner, views: Sequence[View]
+) -> dict[str, float]:
+    """Classification error of images, and of field pixels, in percent.
+
+    Images are told apart among the labels that the views hold: a set
+    without images of the fully negative class does not test it.
+    """
+    present = sorted({v.label for v in views if v.label != IGNORE})
+    wrong = images = 0
+    right_pixels = pixels = 0
+    for scan in scanner.scan(network, views):
+        if scan.view.label != IGNORE and present:
+            best = present[int(np.argmax(scan.logits[present]))]
+            wrong += best != scan.view.label
+            images += 1
+        if scan.view.fields:
+            truth = truth_at(scan, network.roi)
+            known = truth != IGNORE
+            found = scan.pixel.argmax(0)
+            if len(scan.pixel) == 2:
+                truth = np.minimum(truth, 1)
+            right_pixels += int((found == truth)[known].sum())
+            pixels += int(known.sum())
+    figures: dict[str, float] = {}
+    if pixels:
+        figures['validation_field_error'] = 100 * (1 - right_pixels / pixels)
+    figures['validation_error'] = (
+        100 * wrong / images
+        if images
+        else figures.get('validation_field_error', 0.0)
+    )
+    return figures
+
+
+def truth_at(scan: Scan, roi: list[int]) -> PixelMap:
+    """Classes of field pixels on a scan's own grid, -1 outside fields."""
+    height, width = scan.pixel.shape[1:]
+    return pixel_classes(scan.view, scan.view.region, height, width, roi)
+
+
+def averaged_maps(
+    network: Localizer,
+    scanner: Scanner,
+    views: Sequence[View],
+    zooms: Sequence[float] = (0.8, 1.0, 1.25),
+) -> Iterator[Scan]:
+    """Maps averaged over scales and flips, on the grid of zoom 1."""
+    for view in views:
+        scans = [
+            next(scanner.scan(network, [view], zoom=zoom, flips=True))
+            for zoom in (1.0, *(z for z in zooms if z != 1.0))
+        ]
+        size = scans[0].pixel.shape[1:]
+        pixel = np.mean(
+            [
+                resize(torch.from_numpy(scan.pixel)[None], size)[0].numpy()
+                for scan in scans
+            ],
+            axis=0,
+        )
+        logits = np.mean([scan.logits for scan in scans], axis=0)
+        yield Scan(view, pixel.astype(np.float32), logits)

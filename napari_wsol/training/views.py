@@ -1,0 +1,210 @@
+"""What is sampled from: images with the labels of image and fields."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from napari_wsol.methods.terms import IGNORE
+from napari_wsol.slides.geometry import Box
+from napari_wsol.slides.opening import open_slide
+from napari_wsol.slides.pixel_size import PixelSize, require_pixel_size
+from napari_wsol.slides.slide import RGB, Slide
+from napari_wsol.training.table import Row
+
+PixelMap = npt.NDArray[np.int64]
+
+WHOLE_IMAGE_CROPS = 16
+"""An image of up to this many crops is sampled whole, a larger one around
+its fields."""
+
+
+@dataclass(frozen=True)
+class LabelledField:
+    """A rectangle in level-0 pixels and its class index."""
+
+    box: Box
+    label: int
+
+
+@dataclass(frozen=True)
+class View:
+    """A part of an image to draw crops from, with all that is known of it.
+
+    Parameters
+    ----------
+    region
+        Where crops lie, in level-0 pixels.
+    label
+        Class index of the image, -1 where only fields are labelled.
+    fields
+        All labelled fields of the image.
+    pseudo
+        Image file with pseudo-labels of the whole image (0 unknown, else
+        pixel class + 1), or None.
+    """
+
+    path: Path
+    mpp: float | None
+    region: Box
+    label: int
+    fields: tuple[LabelledField, ...]
+    group: str = ''
+    mask: Path | None = None
+    pseudo: Path | None = None
+
+
+@functools.lru_cache(maxsize=64)
+def opened(path: Path, mpp: float | None) -> Slide:
+    """The slide at a path, kept open; ``mpp`` overrides what it says."""
+    size = None if mpp is None else PixelSize(mpp, mpp, 'data table')
+    return open_slide(path, size)
+
+
+def working_step(slide: Slide, mpp: float | None) -> tuple[float, float]:
+    """Level-0 pixels per working pixel along y and x (1 without an mpp)."""
+    if mpp is None:
+        return 1.0, 1.0
+    size = require_pixel_size(slide.pixel_size, slide.name)
+    return mpp / size.y, mpp / size.x
+
+
+def make_views(
+    rows: tuple[Row, ...],
+    classes: tuple[str, ...],
+    *,
+    mpp: float | None,
+    crop: int,
+) -> list[View]:
+    """Group a table's rows by image.
+
+    Parameters
+    ----------
+    rows
+        Of one split.
+    classes
+        The model's; a row of another label is left out.
+    mpp, crop
+        Working µm per pixel, and side of a crop in working pixels.
+    """
+    index = {name: i for i, name in enumerate(classes)}
+    images: dict[Path, list[Row]] = {}
+    for row in rows:
+        if row.label in index:
+            images.setdefault(row.image, []).append(row)
+    views: list[View] = []
+    for path, mine in images.items():
+        slide = opened(path, mine[0].mpp)
+        step_y, step_x = working_step(slide, mpp)
+        fields = tuple(
+            LabelledField(row.field, index[row.label])
+            for row in mine
+            if row.field is not None
+        )
+        label = next(
+            (index[row.label] for row in mine if row.field is None), IGNORE
+        )
+        mask = next((row.mask for row in mine if row.mask), None)
+        height, width = slide.shape
+        crops = height * width / (step_y * step_x * crop**2)
+        if label != IGNORE or crops <= WHOLE_IMAGE_CROPS:
+            regions = [slide.box]
+        else:
+            regions = [
+                _around(f.box, step_y * crop, step_x * crop) for f in fields
+            ]
+        views += [
+            View(path, mine[0].mpp, r, label, fields, mine[0].group, mask)
+            for r in regions
+        ]
+    return views
+
+
+def _around(box: Box, height: float, width: float) -> Box:
+    """A box of at least the given size about the same centre."""
+    height, width = max(height, box.height), max(width, box.width)
+    return Box(
+        box.y + (box.height - height) / 2,
+        box.x + (box.width - width) / 2,
+        height,
+        width,
+    )
+
+
+def read_reflected(slide: Slide, box: Box, height: int, width: int) -> RGB:
+    """A box resampled to ``(height, width, 3)``, mirrored outside the image.
+
+    Nothing that a network sees is invented white or black.
+    """
+    step_y, step_x = box.height / height, box.width / width
+    top, bottom = _inside(box.y, box.bottom, slide.shape[0], step_y, height)
+    left, right = _inside(box.x, box.right, slide.shape[1], step_x, width)
+    part = Box(
+        box.y + top * step_y,
+        box.x + left * step_x,
+        (bottom - top) * step_y,
+        (right - left) * step_x,
+    )
+    pixels = slide.read_resized(part, bottom - top, right - left)
+    around = ((top, height - bottom), (left, width - right), (0, 0))
+    if not any(sum(pair) for pair in around):
+        return pixels
+    return np.pad(pixels, around, mode='reflect')
+
+
+def _inside(
+    start: float, stop: float, length: int, step: float, cells: int
+) -> tuple[int, int]:
+    """First and last + 1 of ``cells`` that lie within ``[0, length]``."""
+    first = max(0, int(np.ceil(-start / step - 1e-6)))
+    last = cells - max(0, int(np.ceil((stop - length) / step - 1e-6)))
+    first = min(first, cells - 1)
+    return first, max(last, first + 1)
+
+
+def pixel_classes(
+    view: View, box: Box, height: int, width: int, roi: list[int]
+) -> PixelMap:
+    """``(height, width)`` classes of pixels in a box, -1 where unknown.
+
+    0 is background; ROI classes count from 1 in the order of ``roi`` (or are
+    all 1 where the localizer does not tell them apart). Fields win over
+    pseudo-labels.
+    """
+    classes = np.full((height, width), IGNORE, np.int64)
+    step_y, step_x = box.height / height, box.width / width
+    if view.pseudo is not None:
+        classes[:] = _pseudo(view, box, height, width)
+    for field in view.fields:
+        y0 = round((field.box.y - box.y) / step_y)
+        y1 = round((field.box.bottom - box.y) / step_y)
+        x0 = round((field.box.x - box.x) / step_x)
+        x1 = round((field.box.right - box.x) / step_x)
+        value = roi.index(field.label) + 1 if field.label in roi else 0
+        classes[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = value
+    return classes
+
+
+def _pseudo(view: View, box: Box, height: int, width: int) -> PixelMap:
+    assert view.pseudo is not None
+    slide = opened(view.path, view.mpp)
+    with Image.open(view.pseudo) as image:
+        stored = np.asarray(image).astype(np.int64) - 1
+    rows = (box.y + (np.arange(height) + 0.5) * box.height / height) * (
+        stored.shape[0] / slide.shape[0]
+    )
+    columns = (box.x + (np.arange(width) + 0.5) * box.width / width) * (
+        stored.shape[1] / slide.shape[1]
+    )
+    inside_y = (rows >= 0) & (rows < stored.shape[0])
+    inside_x = (columns >= 0) & (columns < stored.shape[1])
+    found = stored[
+        np.clip(rows.astype(int), 0, stored.shape[0] - 1)[:, None],
+        np.clip(columns.astype(int), 0, stored.shape[1] - 1)[None],
+    ]
+    return np.where(inside_y[:, None] & inside_x[None], found, IGNORE)

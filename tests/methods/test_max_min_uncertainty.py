@@ -1,0 +1,106 @@
+"""Both regimes of max-min uncertainty, on a small real network."""
+
+import pytest
+import torch
+
+from napari_wsol.methods.max_min_uncertainty import (
+    MaxMinUncertainty,
+    cell_labels,
+    pixel_labels,
+)
+from napari_wsol.methods.method import Batch
+from napari_wsol.models.card import Architecture
+from napari_wsol.models.localizer import Localizer
+
+CLASSES = ('background', 'benign', 'malignant')
+
+
+def network(negative):
+    torch.manual_seed(0)
+    head = 'softmax' if negative else 'class-maps'
+    architecture = Architecture(channels=8, pixel_head=head)
+    classes = CLASSES if negative else CLASSES[1:]
+    return Localizer(architecture, classes, negative)
+
+
+def batch(labels, pixels=-1):
+    torch.manual_seed(1)
+    count = len(labels)
+    return Batch(
+        torch.randn(count, 3, 64, 64),
+        torch.tensor(labels),
+        torch.full((count, 64, 64), pixels),
+    )
+
+
+def test_two_regions_everywhere_has_a_barrier_on_both_sizes():
+    terms = MaxMinUncertainty().terms(network(None), batch([0, 1]))
+    assert set(terms) == {
+        'classifier', 'localizer', 'foreground', 'background', 'size',
+        'pixels',
+    }  # fmt: skip
+    assert terms['pixels'].item() == 0
+    assert all(torch.isfinite(term) for term in terms.values())
+
+
+def test_every_term_reaches_the_localizer_through_the_mask():
+    net = network(None)
+    terms = MaxMinUncertainty(background_weight=1).terms(net, batch([0, 1]))
+    for name in ('foreground', 'background', 'size', 'localizer'):
+        net.zero_grad()
+        terms[name].backward(retain_graph=True)
+        grad = net.localizer.to_modalities.weight.grad
+        assert grad is not None, name
+        assert grad.abs().sum() > 0, name
+
+
+def test_detached_mask_keeps_the_classifier_from_the_localizer():
+    net = network(None)
+    method = MaxMinUncertainty(detach_mask=True, background_weight=1)
+    method.terms(net, batch([0, 1]))['foreground'].backward()
+    assert net.localizer.to_modalities.weight.grad is None
+    assert net.classifier.to_modalities.weight.grad.abs().sum() > 0
+
+
+def test_negative_images_are_background_in_every_pixel():
+    net = network('background')
+    labels = pixel_labels(net, batch([0, 1]))
+    assert (labels[0] == 0).all()
+    assert (labels[1] == -1).all()
+
+
+def test_without_positive_images_nothing_is_masked():
+    terms = MaxMinUncertainty().terms(network('background'), batch([0, 0]))
+    assert 'foreground' not in terms
+    assert terms['pixels'].item() > 0
+
+
+def test_unlabelled_images_teach_pixels_only():
+    terms = MaxMinUncertainty().terms(
+        network('background'), batch([-1, -1], pixels=2)
+    )
+    assert terms['classifier'].item() == 0
+    assert terms['pixels'].item() > 0
+    assert terms['cells'].item() > 0
+
+
+def test_a_cell_is_labelled_where_all_its_pixels_agree():
+    net = network('background')
+    pixels = torch.full((1, 64, 64), -1)
+    pixels[0, :32, :32] = 2
+    pixels[0, 32:, 32:] = 0
+    pixels[0, 32:, :31] = 1
+    cells = cell_labels(net, pixels)
+    assert cells.tolist() == [[[2, -1], [-1, 0]]]
+
+
+def test_schedules_follow_the_paper():
+    net, method = network(None), MaxMinUncertainty()
+    method.begin_epoch(net, 0)
+    assert method.t == 5
+    assert net.sigma.item() == pytest.approx(0.15)
+    method.begin_epoch(net, 1)
+    assert method.t == pytest.approx(5.05)
+    method.begin_epoch(net, 200)
+    assert method.t == 10
+    assert net.sigma.item() == pytest.approx(0.2)

@@ -1,0 +1,66 @@
+"""A network written to a folder comes back the same."""
+
+import pytest
+import torch
+
+from napari_wsol.errors import BadInputError
+from napari_wsol.models.card import (
+    Architecture,
+    ModelCard,
+    Normalization,
+    TrainingRecord,
+)
+from napari_wsol.models.loading import build, load_model, save_model
+
+CARD = ModelCard(
+    name='tiny',
+    title='Tiny',
+    finds='nothing',
+    tissue='none',
+    method='max-min-uncertainty',
+    architecture=Architecture(channels=8, pixel_head='softmax'),
+    classes=('background', 'benign', 'malignant'),
+    negative_class='background',
+    mpp=1.0,
+    normalization=Normalization(mean=(0.5,) * 3, std=(0.5,) * 3),
+    training=TrainingRecord(data='none'),
+    pixel_temperature=2.0,
+)
+
+
+@pytest.fixture(scope='module')
+def saved(tmp_path_factory):
+    torch.manual_seed(0)
+    network = build(CARD).eval()
+    path = tmp_path_factory.mktemp('models') / 'tiny'
+    return network, save_model(path, CARD, network, dtype=torch.float32)
+
+
+def test_round_trip_gives_the_same_maps(saved):
+    network, folder = saved
+    loaded = load_model(folder.path)
+    images = torch.randn(1, 3, 64, 64)
+    network.calibrate(CARD)
+    with torch.inference_mode():
+        before = network.maps(images, classify=True)
+        after = loaded.network.maps(images, classify=True)
+    assert torch.equal(before.pixel, after.pixel)
+    assert torch.equal(before.class_scores, after.class_scores)
+
+
+def test_loaded_network_is_in_eval_mode_and_frozen(saved):
+    network = load_model(saved[1]).network
+    assert not any(module.training for module in network.modules())
+    assert not any(p.requires_grad for p in network.parameters())
+
+
+def test_temperature_comes_from_the_card(saved):
+    assert load_model(saved[1]).network.pixel_temperature.item() == 2.0
+
+
+def test_weights_of_another_network_are_refused(saved, tmp_path):
+    network, _ = saved
+    other = CARD.model_copy(update={'architecture': Architecture(channels=16)})
+    folder = save_model(tmp_path / 'other', other, network)
+    with pytest.raises(BadInputError, match='do not fit its card'):
+        load_model(folder)
