@@ -19,7 +19,7 @@ PURE = 0.95
 
 
 def pure_squares(mask, side, stride):
-    """Top-left corners of squares nearly all inside, and nearly all outside."""
+    """Corners of squares nearly all inside, and of those nearly outside."""
     total = np.pad(mask.astype(np.int64), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
     height, width = mask.shape
     rows = np.arange(0, height - side + 1, stride)
@@ -38,7 +38,7 @@ def pure_squares(mask, side, stride):
 
 
 def spread(corners, side, most, rng):
-    """At most ``most`` corners in random order, overlapping by half at most."""
+    """At most ``most`` corners, at random, overlapping by half at most."""
     rng.shuffle(corners)
     kept = []
     for y, x in corners:

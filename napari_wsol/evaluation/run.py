@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import cast
 
 import numpy as np
+import zarr
 from zarr.storage import MemoryStore
 
 from napari_wsol.errors import BadInputError
@@ -20,7 +22,12 @@ from napari_wsol.evaluation.pixels import (
 )
 from napari_wsol.evaluation.truth import read_mask, sample_map
 from napari_wsol.inference.predicting import predict
-from napari_wsol.inference.settings import Prediction, PredictionSettings
+from napari_wsol.inference.settings import (
+    ChunkDone,
+    Prediction,
+    PredictionSettings,
+    Progress,
+)
 from napari_wsol.models.loading import LoadedModel
 from napari_wsol.slides.opening import open_slide
 from napari_wsol.slides.pixel_size import PixelSize
@@ -114,7 +121,9 @@ class Evaluation:
 
     model: LoadedModel
     rows: Sequence[Row]
-    settings: PredictionSettings = PredictionSettings(tissue_only=False)
+    settings: PredictionSettings = field(
+        default_factory=lambda: PredictionSettings(tissue_only=False)
+    )
     rename: dict[str, str] | None = None
     data_mpp: float | None = None
 
@@ -187,8 +196,12 @@ class Evaluation:
                 if label is None or predicted is None
                 else label == predicted
             ),
-            f1_foreground=at_threshold and 100 * at_threshold.f1_foreground,
-            f1_background=at_threshold and 100 * at_threshold.f1_background,
+            f1_foreground=(
+                100 * at_threshold.f1_foreground if at_threshold else None
+            ),
+            f1_background=(
+                100 * at_threshold.f1_background if at_threshold else None
+            ),
             foreground_percent=100 * prediction.foreground_fraction,
             entropy_image=prediction.entropy_image,
             entropy_foreground=prediction.entropy_foreground,
@@ -212,7 +225,8 @@ class Evaluation:
     ) -> Confusion:
         """Count at level-0 resolution, some rows at a time."""
         truth = read_mask(mask, slide.shape)
-        probability = read_probability(store)
+        group = zarr.open_group(store, mode='r')
+        probability = np.asarray(group['probability/0'])
         height, width = slide.shape
         columns = (np.arange(width) + 0.5 - prediction.origin_x) / (
             prediction.step_x
@@ -246,6 +260,17 @@ def write_report(
             f'The report cannot be written to "{path}" ({error.strerror}). '
             'Choose another place.'
         ) from error
+
+
+def _finish(
+    events: Generator[Progress | ChunkDone, None, Prediction],
+) -> Prediction:
+    """Drive a prediction to its end."""
+    while True:
+        try:
+            next(events)
+        except StopIteration as end:
+            return cast('Prediction', end.value)
 
 
 def _most_likely(prediction: Prediction, present: list[str]) -> str | None:

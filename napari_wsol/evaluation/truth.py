@@ -24,25 +24,26 @@ def read_mask(path: Path, shape: tuple[int, int]) -> Mask:
     """
     try:
         with Image.open(path) as image:
-            mask = np.asarray(image)
+            pixels = np.asarray(image)
     except (UnidentifiedImageError, OSError) as error:
         raise BadInputError(
             f'The mask "{path}" cannot be read ({error}).'
         ) from error
+    mask: Mask = pixels != 0
     if mask.ndim == 3:
-        mask = mask[..., :3].any(-1)
+        mask = np.asarray(mask[..., :3].any(-1))
     if mask.shape != shape:
         raise BadInputError(
             f'The mask "{path}" is {mask.shape[1]} x {mask.shape[0]} pixels, '
             f'its image {shape[1]} x {shape[0]}: they must be the same.'
         )
-    return mask != 0
+    return mask
 
 
 def sample_map(
     values: Floats,
-    rows: npt.NDArray[np.float64],
-    columns: npt.NDArray[np.float64],
+    rows: Floats,
+    columns: Floats,
 ) -> npt.NDArray[np.float32]:
     """Bilinear samples of a map on a grid, its edge repeated outside.
 
@@ -61,10 +62,8 @@ def sample_map(
 
 
 def _neighbours(
-    places: npt.NDArray[np.float64], length: int
-) -> tuple[
-    npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float64]
-]:
+    places: Floats, length: int
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Floats]:
     places = places.clip(0, length - 1)
     before = np.floor(places).astype(np.intp)
     after = np.minimum(before + 1, length - 1)

@@ -1,1 +1,1 @@
-"""What a model is: encoders, pooling, localizers, class maps, the model folder."""
+"""What a model is: encoders, pooling, localizers, the model folder."""

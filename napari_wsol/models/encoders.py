@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from typing import cast
+from typing import Any, cast
 
 import timm
 import torch
@@ -46,8 +46,9 @@ class Encoder(nn.Module):
                 f'{timm.__version__} as a feature pyramid ({error}). Choose '
                 'another encoder.'
             ) from error
-        self.strides: list[int] = self.backbone.feature_info.reduction()
-        self.channels: list[int] = self.backbone.feature_info.channels()
+        info: Any = self.backbone.feature_info
+        self.strides: list[int] = info.reduction()
+        self.channels: list[int] = info.channels()
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """``(B, 3, H, W)`` -> a list of ``(B, channels, H/s, W/s)``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -45,7 +46,9 @@ class ClassMaps(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """``(B, F, h, w)`` -> ``(B, C, h, w)`` float32."""
         maps: Tensor = self.to_modalities(features)
-        return maps.float().unflatten(1, (self.classes, -1)).mean(2)
+        batch, _, height, width = maps.shape
+        apart = maps.float().view(batch, self.classes, -1, height, width)
+        return apart.mean(2)
 
 
 class Pyramid(nn.Module):
@@ -276,4 +279,4 @@ def resize(maps: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:
 def entropy(probability: Tensor, dim: int = -1) -> Tensor:
     """Entropy divided by log(K), so that 1 means "knows nothing"."""
     terms = torch.special.entr(probability).sum(dim)
-    return terms / math.log(probability.shape[dim])
+    return cast('Tensor', terms / math.log(probability.shape[dim]))

@@ -21,7 +21,7 @@ def global_max(maps: Tensor) -> Tensor:
 
 
 def log_sum_exp(maps: Tensor, sharpness: float = 10.0) -> Tensor:
-    """Smooth maximum ``(1/r) log mean exp(r x)``, ``(..., N)`` -> ``(...)``."""
+    """Smooth maximum ``(1/r) log mean exp(r x)`` of the last axis."""
     cells = maps.shape[-1]
     total = torch.logsumexp(sharpness * maps, -1) - math.log(cells)
     return total / sharpness

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -22,13 +24,14 @@ def keep_depthwise_float32(network: nn.Module) -> None:
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and module.groups > 1:
-            module.forward = _without_autocast(module.forward)  # type: ignore[method-assign]
+            module.__dict__['forward'] = _without_autocast(module.forward)
 
 
-def _without_autocast(forward):  # type: ignore[no-untyped-def]
+def _without_autocast(
+    forward: Callable[[Tensor], Tensor],
+) -> Callable[[Tensor], Tensor]:
     def in_float32(images: Tensor) -> Tensor:
         with torch.autocast(images.device.type, enabled=False):
-            result: Tensor = forward(images.float())
-        return result
+            return forward(images.float())
 
     return in_float32

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -34,7 +34,8 @@ class Sampler:
     mpp, crop
         Working µm per pixel, and side of a crop in working pixels.
     scale
-        A crop shows between ``1 / scale`` and ``scale`` times the magnification.
+        Crops show the image between ``1 / scale`` and ``scale`` times its
+        size.
     balance
         Classes are drawn by 1 / size**balance: 0 as they are, 1 equally.
     roi
@@ -49,7 +50,7 @@ class Sampler:
     batch: int = 8
     scale: float = 1.25
     balance: float = 0.5
-    colour: ColourJitter = ColourJitter()
+    colour: ColourJitter = field(default_factory=ColourJitter)
     seed: int = 0
     draws: int | None = None
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from napari_wsol.errors import BadInputError
+from napari_wsol.methods.method import Method
 from napari_wsol.methods.registry import create_method
 from napari_wsol.models.card import (
     Architecture,
@@ -33,7 +34,7 @@ from napari_wsol.training.loop import EpochDone, StepDone, fit
 from napari_wsol.training.pseudo_labels import Bands, make_pseudo_labels
 from napari_wsol.training.scanning import Scanner, validation_figures
 from napari_wsol.training.splitting import training_and_validation
-from napari_wsol.training.table import DataTable, read_table
+from napari_wsol.training.table import DataTable, Row, read_table
 from napari_wsol.training.views import View, make_views
 
 CONFIDENCE_BANDS = (0.6, 0.25)
@@ -131,7 +132,7 @@ class Training:
         )
         data_mpp = config.data_mpp
 
-        def views_of(rows: tuple) -> list[View]:  # type: ignore[type-arg]
+        def views_of(rows: tuple[Row, ...]) -> list[View]:
             stated = tuple(
                 replace(r, mpp=data_mpp) if r.mpp is None else r for r in rows
             )
@@ -207,7 +208,7 @@ class Training:
             network.encoder.load_state_dict(donor.encoder.state_dict())
         return network
 
-    def _method(self):  # type: ignore[no-untyped-def]
+    def _method(self) -> Method:
         config = self.config
         return create_method(
             config.method,
