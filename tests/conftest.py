@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,19 @@ from napari_wsol.models.card import (
 from napari_wsol.models.folder import ModelFolder, write_folder
 
 LOOPBACK = ('127.0.0.1', '::1', 'localhost')
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse to make a viewer where torch is: that can end the process."""
+    viewers = [
+        item for item in session.items if item.get_closest_marker('viewer')
+    ]
+    if viewers and 'torch' in sys.modules:
+        pytest.exit(
+            'The tests of the viewer need a process without torch: run '
+            'pytest -m "not viewer" and pytest -m viewer tests/widgets.',
+            returncode=pytest.ExitCode.USAGE_ERROR,
+        )
 
 
 @pytest.fixture(autouse=True)
