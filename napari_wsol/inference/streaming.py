@@ -1,0 +1,93 @@
+"""Reading, running and writing at the same time, with bounded queues."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from napari_wsol.errors import CancelledError
+from napari_wsol.inference.forward import Answers, Forward
+from napari_wsol.inference.grid import Grid, Tile
+from napari_wsol.inference.reading import read_tile
+from napari_wsol.inference.settings import ChunkDone
+from napari_wsol.slides.slide import RGB, Slide
+
+Write = Callable[[Sequence[Tile], Sequence[Answers], int], list[ChunkDone]]
+Step = tuple[Sequence[Tile], Sequence[ChunkDone]]
+
+MOST_READERS = 4
+WRITES_AHEAD = 2
+"""Batches that may wait to be written before the network waits for them."""
+
+
+def stream(
+    slide: Slide,
+    grid: Grid,
+    forward: Forward,
+    tiles: Iterable[Tile],
+    write: Write,
+    *,
+    cancelled: Callable[[], bool],
+    readers: int | None = None,
+) -> Iterator[Step]:
+    """Run tiles in the given order; memory holds a few batches at a time.
+
+    Threads read and resample ahead, the caller's thread runs the network,
+    one thread writes. All have ended when this generator has.
+
+    Parameters
+    ----------
+    write
+        Called in the writing thread with the tiles of a batch, their answers
+        and the batch size; gives the chunks that can be shown.
+    readers
+        Reading threads, at most ``MOST_READERS``; None takes the cores.
+
+    Yields
+    ------
+    tiles, events
+        The tiles just run, and the chunks written since the last step.
+
+    Raises
+    ------
+    CancelledError
+        Where ``cancelled`` says so before a batch.
+    """
+    count = min(MOST_READERS, readers or os.cpu_count() or 1)
+    reading = ThreadPoolExecutor(count, 'wsol-read')
+    writing = ThreadPoolExecutor(1, 'wsol-write')
+    reads: deque[tuple[Tile, Future[RGB]]] = deque()
+    writes: deque[Future[list[ChunkDone]]] = deque()
+    waiting = iter(tiles)
+
+    def read_ahead() -> None:
+        while len(reads) < 2 * forward.batch + count:
+            tile = next(waiting, None)
+            if tile is None:
+                return
+            future = reading.submit(read_tile, slide, grid, tile)
+            reads.append((tile, future))
+
+    def written(most: int) -> Iterator[ChunkDone]:
+        while writes and (len(writes) > most or writes[0].done()):
+            yield from writes.popleft().result()
+
+    try:
+        read_ahead()
+        while reads:
+            if cancelled():
+                raise CancelledError('Stopped. What is done so far is kept.')
+            size = min(forward.batch, len(reads))
+            batch = [reads.popleft() for _ in range(size)]
+            pixels = [future.result() for _, future in batch]
+            read_ahead()
+            answers = forward(pixels)
+            ran = [tile for tile, _ in batch]
+            writes.append(writing.submit(write, ran, answers, forward.batch))
+            yield ran, list(written(WRITES_AHEAD))
+        yield (), list(written(0))
+    finally:
+        reading.shutdown(wait=True, cancel_futures=True)
+        writing.shutdown(wait=True)

@@ -1,0 +1,70 @@
+"""What a run found, from what lies in its store."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from napari_wsol.inference.area import Area
+from napari_wsol.inference.grid import Grid
+from napari_wsol.models.loading import LoadedModel
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ImageAnswer:
+    """What the classifier says about an image.
+
+    Entropies are divided by log(C); of the whole image, its foreground alone
+    and its background alone.
+    """
+
+    probabilities: tuple[float, ...]
+    entropies: tuple[float, float, float]
+
+
+def image_answer(
+    scores: npt.NDArray[np.float32], model: LoadedModel, grid: Grid, area: Area
+) -> ImageAnswer | None:
+    """Pool the cells that were asked about; None where there are none.
+
+    Parameters
+    ----------
+    scores
+        ``(3, C, hc, wc)`` of the whole image, its foreground, its background;
+        NaN where not computed.
+    """
+    computed = ~np.isnan(scores[0, 0])
+    cells = computed & area.wanted((0, 0), grid.cell_step, grid.cells_shape)
+    if not cells.any():
+        cells = computed
+    if not cells.any():
+        return None
+    seen = [
+        _softmax(
+            model.network.pool(torch.from_numpy(each[:, cells].T.copy())),
+            model.card.image_temperature,
+        )
+        for each in scores
+    ]
+    whole, foreground, background = (entropy(each) for each in seen)
+    return ImageAnswer(
+        tuple(seen[0].tolist()), (whole, foreground, background)
+    )
+
+
+def entropy(probabilities: Floats) -> float:
+    """Of a distribution over C classes, divided by log(C)."""
+    positive = probabilities[probabilities > 0]
+    total = -float((positive * np.log(positive)).sum())
+    return max(0.0, total / math.log(len(probabilities)))
+
+
+def _softmax(logits: torch.Tensor, temperature: float) -> Floats:
+    probabilities = (logits.double() / temperature).softmax(-1)
+    return np.asarray(probabilities.numpy(), np.float64)
