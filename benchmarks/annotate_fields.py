@@ -49,27 +49,41 @@ def spread(corners, side, most, rng):
     return kept
 
 
-def annotate(source, output, *, side, most, background, rename, seed, drop):
-    """Write the table; returns how many fields of each kind."""
+def annotate(
+    source,
+    output,
+    *,
+    side,
+    most,
+    background='background',
+    rename=None,
+    drop=(),
+    splits=None,
+    seed=0,
+):
+    """Write the table; returns how many fields of each kind.
+
+    ``rename`` gives labels other names, ``drop`` leaves labels out, and
+    ``splits`` (a function of a row) may put a row into another split.
+    """
     rng = random.Random(seed)
     counts = {'roi': 0, 'background': 0}
     with source.open(newline='') as file:
-        rows = list(csv.DictReader(file))
+        rows = [
+            row for row in csv.DictReader(file) if row['label'] not in drop
+        ]
     names = ['image', 'label', 'mask', 'group', 'split', 'field', 'mpp']
     with output.open('w', newline='') as file:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         for row in rows:
-            if row['label'] in drop:
-                continue
-            image = (source.parent / row['image']).resolve()
             path = (source.parent / row['mask']).resolve()
             told = {
-                'image': image,
+                'image': (source.parent / row['image']).resolve(),
                 'mask': path,
-                'label': rename.get(row['label'], row['label']),
+                'label': (rename or {}).get(row['label'], row['label']),
                 'group': row.get('group', ''),
-                'split': row['split'],
+                'split': splits(row) if splits else row['split'],
                 'mpp': row['mpp'],
             }
             writer.writerow(told)
@@ -96,18 +110,9 @@ def main():
     parser.add_argument('--rename', nargs='*', default=[], metavar='OLD=NEW')
     parser.add_argument('--drop', nargs='*', default=[])
     parser.add_argument('--seed', type=int, default=0)
-    given = parser.parse_args()
-    rename = dict(pair.split('=') for pair in given.rename)
-    counts = annotate(
-        given.source,
-        given.output,
-        side=given.side,
-        most=given.most,
-        background=given.background,
-        rename=rename,
-        seed=given.seed,
-        drop=given.drop,
-    )
+    given = vars(parser.parse_args())
+    given['rename'] = dict(pair.split('=') for pair in given['rename'])
+    counts = annotate(**given)
     print(f'{counts["roi"]} ROI fields, {counts["background"]} background')
 
 

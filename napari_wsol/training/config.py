@@ -60,8 +60,18 @@ class TrainingConfig(BaseModel):
     student_epochs: int = Field(15, ge=1)
     student_stride: int = 4
     bands: Literal['auto', 'rank', 'confidence'] = 'auto'
-    foreground_band: float = Field(0.3, gt=0, lt=1)
-    background_band: float = Field(0.3, gt=0, lt=1)
+    foreground_rank: float = Field(
+        0.3, gt=0, lt=1, description='Share of pixels taken as sure ROI.'
+    )
+    background_rank: float = Field(
+        0.3, gt=0, lt=1, description='Share taken as sure background.'
+    )
+    foreground_confidence: float = Field(
+        0.7, gt=0, lt=1, description='ROI probability from which it is sure.'
+    )
+    background_confidence: float = Field(
+        0.3, gt=0, lt=1, description='And up to which background is.'
+    )
 
     validation_share: float = Field(0.2, gt=0, lt=1)
     seed: int = 0

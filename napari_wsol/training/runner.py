@@ -37,8 +37,6 @@ from napari_wsol.training.splitting import training_and_validation
 from napari_wsol.training.table import DataTable, Row, read_table
 from napari_wsol.training.views import View, make_views
 
-CONFIDENCE_BANDS = (0.6, 0.25)
-
 
 @dataclass(frozen=True)
 class StageDone:
@@ -243,8 +241,12 @@ class Training:
         if kind == 'auto':
             kind = 'confidence' if config.negative_class else 'rank'
         if kind == 'confidence':
-            return Bands('confidence', *CONFIDENCE_BANDS)
-        return Bands('rank', config.foreground_band, config.background_band)
+            return Bands(
+                'confidence',
+                config.foreground_confidence,
+                config.background_confidence,
+            )
+        return Bands('rank', config.foreground_rank, config.background_rank)
 
     def _resolved(self) -> dict[str, object]:
         return {
