@@ -113,7 +113,8 @@ class Area:
             place - first for place, first in zip(places, start, strict=True)
         )
         shape = int(rows[-1]) + 1, int(cols[-1]) + 1
-        return self.wanted(start, grid.map_step, shape)[np.ix_(rows, cols)]
+        wanted = self.wanted(start, grid.map_step, shape)
+        return np.asarray(wanted[np.ix_(rows, cols)])
 
 
 def plan(grid: Grid, area: Area) -> tuple[Tile, ...]:

@@ -84,7 +84,7 @@ class Blender:
             )
             total[:, *target] += share * pieces[tile]
             weight[target] += share
-        return total / weight
+        return np.asarray(total / weight)
 
     def _overlap(
         self, tile: Tile, chunk: Tile

@@ -79,7 +79,7 @@ def resolve_precision(
 
 def _computes_in_bfloat16(device: torch.device) -> bool:
     if device.type == 'cuda':
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == 'cpu':
         # torch has no public question for this in all versions we support.
         return any(

@@ -73,8 +73,8 @@ class Forward:
         self._device = device
         self._precision = precision
         self._classify = classify
-        self._network = model.network.to(
-            device, memory_format=torch.channels_last
+        self._network = model.network.to(device).to(
+            memory_format=torch.channels_last
         )
         normalization = model.card.normalization
         self._mean = self._per_channel(normalization.mean)
@@ -154,7 +154,7 @@ class Forward:
         side = 4 * self._grid.class_stride
         nothing = torch.zeros(1, 3, side, side, device=self._device)
         maps = self._network.maps(nothing, classify=False)
-        return maps.pixel.shape[1]
+        return int(maps.pixel.shape[1])
 
     def _per_channel(self, values: tuple[float, float, float]) -> Tensor:
         return torch.tensor(values, device=self._device).view(1, 3, 1, 1)
@@ -183,7 +183,7 @@ def _to_cpu(
         )
         for tensor in (pixel, scores)
     ]
-    event = torch.cuda.Event()
+    event = torch.cuda.Event()  # type: ignore[no-untyped-call]
     event.record()
     assert copies[0] is not None
     return Answers(copies[0], copies[1], event.synchronize)

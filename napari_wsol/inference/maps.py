@@ -82,18 +82,16 @@ def halved(name: str, values: Map) -> Map:
     """
     height, width = values.shape[-2:]
     around = [(0, 0)] * (values.ndim - 2) + [(0, height % 2), (0, width % 2)]
-    if height % 2 or width % 2:
-        values = np.pad(values, around, mode='edge')
-    corners = np.stack(
-        [values[..., y::2, x::2] for y in (0, 1) for x in (0, 1)]
-    )
+    even = np.pad(values, around, mode='edge')
+    corners = np.stack([even[..., y::2, x::2] for y in (0, 1) for x in (0, 1)])
     if name == MASK:
         return np.asarray(np.sort(corners, axis=0)[2])
     return _rounded(corners.mean(0, dtype=np.float32))
 
 
 def _rounded(values: Floats) -> Floats:
-    return np.round(values * np.float32(GRAIN)) / np.float32(GRAIN)
+    grain = np.float32(GRAIN)
+    return np.asarray(np.round(values * grain) / grain, np.float32)
 
 
 def _entropy(probability: Floats) -> Floats:

@@ -42,4 +42,4 @@ def mirrored(start: int, count: int, length: int) -> npt.NDArray[np.int64]:
         return np.zeros(count, np.int64)
     period = 2 * (length - 1)
     folded = np.mod(np.arange(start, start + count), period)
-    return np.minimum(folded, period - folded)
+    return np.asarray(np.minimum(folded, period - folded))

@@ -74,8 +74,9 @@ class Prediction:
     Parameters
     ----------
     store
-        Path of the OME-Zarr group with ``probability``, ``entropy``,
-        ``labels/mask`` (and ``labels/classes`` for several ROI classes).
+        Path of the OME-Zarr group with ``probability``, ``entropy`` and
+        ``labels/mask`` (value i + 1 for the i-th ROI class where the model
+        tells them apart, with ``class_probability``; otherwise 1).
     step_y, step_x
         Level-0 pixels per map pixel along y and x.
     origin_y, origin_x

@@ -215,9 +215,12 @@ def open_store(target: Target, spec: StoreSpec) -> ResultStore:
     with writing_to(target):
         group = _existing(target)
         record = None if group is None else group.attrs[ATTRIBUTE]
-        if group is not None and isinstance(record, dict):
-            if record.get('fingerprint') == spec.fingerprint:
-                return ResultStore(target, group)
+        if (
+            group is not None
+            and isinstance(record, dict)
+            and record.get('fingerprint') == spec.fingerprint
+        ):
+            return ResultStore(target, group)
         return ResultStore(target, _create(target, spec))
 
 
