@@ -79,7 +79,7 @@ def _problem(series: Any) -> str | None:
     if page.photometric == SEPARATED:
         return 'CMYK, colours for printing'
     if sizes.get('C', 1) > 1:
-        return f'a {bits} image of {sizes["C"]} channels, not RGB'
+        return f'an image of {sizes["C"]} channels ({bits}), not RGB'
     if 'S' not in sizes or sizes['S'] < 3:
         coloured = 'palette-coloured' if page.photometric == 3 else 'grayscale'
         return f'{bits} {coloured}'
@@ -87,7 +87,7 @@ def _problem(series: Any) -> str | None:
         axis, size = next(iter(stacked.items()))
         return f'a stack of {size} images along {axis}'
     if sizes['S'] > 4:
-        return f'a {bits} image of {sizes["S"]} channels, not RGB'
+        return f'an image of {sizes["S"]} channels ({bits}), not RGB'
     if series.dtype != 'uint8':
         kind = 'float' if series.dtype.kind == 'f' else 'RGB'
         return f'{bits} {kind}'

@@ -62,7 +62,7 @@ def read_slide(path: str | Sequence[str]) -> list[LayerData]:
     list of LayerData
         Dask arrays ``(H, W, 3)``, finest first. The scale is in µm where
         the pixel size is known; otherwise it is 1 in pixels, and
-        ``metadata['napari_wsol']['pixel_size']`` is None, with the reason
+        ``metadata['napari_wsol']['mpp']`` is None, with the reason
         in ``pixel_size_note``.
 
     Raises
@@ -110,7 +110,7 @@ def layer_attributes(slide: Slide) -> dict[str, Any]:
         'metadata': {
             'napari_wsol': {
                 'path': str(slide.path) if slide.path else None,
-                'pixel_size': (size.y, size.x) if size else None,
+                'mpp': (size.y, size.x) if size else None,
                 'pixel_size_source': size.source if size else None,
                 'pixel_size_note': slide.pixel_size_note,
                 **slide.metadata,

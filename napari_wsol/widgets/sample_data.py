@@ -26,7 +26,7 @@ def immunohistochemistry() -> list[LayerData]:
         'metadata': {
             'napari_wsol': {
                 'path': None,
-                'pixel_size': None,
+                'mpp': None,
                 'pixel_size_source': None,
                 'pixel_size_note': note,
             }
