@@ -1,0 +1,87 @@
+"""``napari-wsol demo``: the bundled model on the bundled sample."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_wsol.cli.console import remark
+from napari_wsol.cli.prediction import make_results_folder, predict_slide
+from napari_wsol.inference.settings import DeviceChoice, PredictionSettings
+from napari_wsol.models.library import DEFAULT_MODEL, find_model
+
+SAMPLE = 'synthetic_slide'
+
+
+def demo(
+    headless: Annotated[
+        bool,
+        typer.Option(
+            '--headless', help='Write maps and pictures, open no viewer.'
+        ),
+    ] = False,
+    output: Annotated[
+        Path, typer.Option(help='Folder of the maps, where headless.')
+    ] = Path('wsol-demo'),
+    device: Annotated[
+        DeviceChoice, typer.Option(help='Where to compute, where headless.')
+    ] = 'auto',
+) -> None:
+    """Run the bundled model on the bundled sample, in the viewer.
+
+    Without a screen or without napari it writes the maps and a picture to a
+    folder instead, as `--headless` does.
+    """
+    find_model(DEFAULT_MODEL)
+    if not headless and not can_show_a_viewer():
+        remark('There is no screen or no napari here: writing files instead.')
+        headless = True
+    if headless:
+        _write(output, device)
+    else:
+        _show()
+
+
+def can_show_a_viewer() -> bool:
+    """Whether napari, a Qt binding and a screen are there."""
+    bindings = ('PyQt6', 'PySide6')
+    has_screen = sys.platform in ('darwin', 'win32') or any(
+        os.environ.get(name) for name in ('DISPLAY', 'WAYLAND_DISPLAY')
+    )
+    return (
+        has_screen
+        and importlib.util.find_spec('napari') is not None
+        and any(map(importlib.util.find_spec, bindings))
+    )
+
+
+def _write(output: Path, device: DeviceChoice) -> None:
+    """Run the model on the synthetic slide and write what it found."""
+    make_results_folder(output)
+
+    from napari_wsol.models.loading import load_model
+    from napari_wsol.slides.synthetic import synthetic_slide
+
+    predict_slide(
+        synthetic_slide(),
+        load_model(find_model(DEFAULT_MODEL)),
+        output,
+        SAMPLE,
+        PredictionSettings(device=device),
+    )
+
+
+def _show() -> None:
+    """Open the sample and the Localize widget in napari, and press Run."""
+    import napari
+
+    viewer = napari.Viewer()
+    viewer.open_sample('napari-wsol', SAMPLE)
+    _, widget = viewer.window.add_plugin_dock_widget('napari-wsol', 'Localize')
+    widget.run()
+    napari.run()

@@ -1,0 +1,187 @@
+"""``napari-wsol train``: a model from image-level labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from pydantic import ValidationError
+
+from napari_wsol.cli.console import progress_bar, remark
+from napari_wsol.errors import BadInputError
+from napari_wsol.inference.settings import DeviceChoice
+from napari_wsol.models.card import MethodName
+from napari_wsol.models.library import find_model
+from napari_wsol.training.config import TrainingConfig
+from napari_wsol.training.table import read_table
+
+Precision = Literal['auto', 'float32', 'bfloat16']
+
+
+def train(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            help='A CSV with the columns image,label (and optionally mask,'
+            'group,split,field,mpp), or a folder with one sub-folder of '
+            'images per class.'
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            '--output',
+            '-o',
+            help='Folder of the run; the model is in its "model".',
+        ),
+    ],
+    method: Annotated[
+        MethodName, typer.Option(help='How the model learns.')
+    ] = 'max-min-uncertainty',
+    negative_class: Annotated[
+        str | None,
+        typer.Option(
+            help='The label of images that hold nothing to be marked.'
+        ),
+    ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(
+            metavar='MODEL', help='Start from this model, not from ImageNet.'
+        ),
+    ] = None,
+    name: Annotated[str, typer.Option(help='Name of the model.')] = 'my-model',
+    mpp: Annotated[
+        float | None,
+        typer.Option(
+            min=0.05,
+            max=20,
+            help='µm per pixel of images whose file states none.',
+        ),
+    ] = None,
+    model_mpp: Annotated[
+        float | None,
+        typer.Option(
+            min=0.05,
+            max=20,
+            help='µm per pixel at which the model shall look.',
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help='Times through the images.')
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=1, help='Images per step.')
+    ] = None,
+    seed: Annotated[int, typer.Option(help='Of everything random.')] = 0,
+    device: Annotated[
+        DeviceChoice, typer.Option(help='Where to compute.')
+    ] = 'auto',
+    precision: Annotated[
+        Precision, typer.Option(help='How exactly to compute.')
+    ] = 'auto',
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            '--set',
+            metavar='KEY=VALUE',
+            help='Any other setting of the run, as named in its config.json.',
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option('--resume', help='Go on with the run in the folder.'),
+    ] = False,
+) -> None:
+    """Train a model from image-level labels.
+
+    Stopping (Ctrl-C, or the machine) loses at most the epoch in hand:
+    the same command with `--resume` goes on to the same end.
+    """
+    config = _config(
+        {
+            'method': method,
+            'negative_class': negative_class,
+            'name': name,
+            'data_mpp': mpp,
+            'mpp': model_mpp,
+            'epochs': epochs,
+            'batch': batch,
+            'seed': seed,
+            'device': device,
+            'precision': precision,
+        },
+        settings or [],
+    )
+    start = find_model(init).path if init is not None else None
+    try:
+        _run(data, config, output, resume=resume, init=start)
+    except KeyboardInterrupt:
+        remark(
+            f'Finished epochs are kept in {output}: run the same command '
+            'with --resume to go on.'
+        )
+        raise
+
+
+def _config(stated: dict[str, Any], settings: list[str]) -> TrainingConfig:
+    """The configuration from options and ``KEY=VALUE`` texts."""
+    values = {key: value for key, value in stated.items() if value is not None}
+    for setting in settings:
+        key, equals, value = setting.partition('=')
+        if not equals or key not in TrainingConfig.model_fields:
+            known = ', '.join(TrainingConfig.model_fields)
+            raise BadInputError(
+                f'--set {setting}: give KEY=VALUE with one of the keys '
+                f'{known}.'
+            )
+        values[key] = value
+    try:
+        return TrainingConfig(**values)
+    except ValidationError as error:
+        faults = '; '.join(
+            f'{".".join(map(str, fault["loc"]))}: {fault["msg"]}'
+            for fault in error.errors(include_url=False)
+        )
+        raise BadInputError(
+            f'These settings do not work: {faults}.'
+        ) from error
+
+
+def _run(
+    data: Path,
+    config: TrainingConfig,
+    output: Path,
+    *,
+    resume: bool,
+    init: Path | None,
+) -> None:
+    """Train and say how it goes, an epoch a line."""
+    table = read_table(data)  # before torch, which takes seconds to import
+
+    from napari_wsol.training.loop import EpochDone, StepDone
+    from napari_wsol.training.runner import Training
+
+    training = Training(table, config, init)
+    training.check(output, resume=resume)
+    with progress_bar('training') as show:
+        for event in training.run(output, resume=resume):
+            if isinstance(event, StepDone):
+                show(
+                    event.epoch + event.step / event.steps,
+                    event.epochs,
+                    f'{event.images_per_second:.1f} images/s',
+                )
+            elif isinstance(event, EpochDone):
+                figures = ', '.join(
+                    f'{key} {value:.4g}'
+                    for key, value in event.figures.items()
+                )
+                remark(
+                    f'{event.stage}, epoch {event.epoch + 1} of '
+                    f'{event.epochs}: {figures}'
+                )
+            else:
+                remark(f'{event.stage}: {event.message}')
+    typer.echo(f'The model is in {output / "model"}')

@@ -1,0 +1,315 @@
+import json
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import zarr
+from PIL import Image
+
+from napari_wsol import __version__
+from napari_wsol.cli import main
+from napari_wsol.cli.prediction import result_names
+from napari_wsol.errors import BadInputError
+from napari_wsol.models.card import Architecture
+from napari_wsol.models.folder import read_folder
+from napari_wsol.models.library import find_model
+
+
+def one_line(text):
+    (line,) = text.splitlines()
+    assert 'Traceback' not in line
+    return line
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch):
+    """Keep lines whole and uncoloured."""
+    monkeypatch.setenv('COLUMNS', '200')
+    monkeypatch.delenv('FORCE_COLOR', raising=False)
+
+
+@pytest.fixture(scope='session')
+def trained(tmp_path_factory):
+    """A tiny model that a real network loads; its answers mean nothing."""
+    import torch
+
+    from napari_wsol.models.card import (
+        ModelCard,
+        Normalization,
+        TrainingRecord,
+    )
+    from napari_wsol.models.loading import build, save_model
+
+    torch.manual_seed(0)
+    card = ModelCard(
+        name='tiny',
+        title='Tiny model',
+        finds='Anything',
+        tissue='none',
+        method='max-min-uncertainty',
+        architecture=Architecture(
+            encoder='test_efficientnet', pixel_head='softmax', channels=8
+        ),
+        classes=('background', 'benign', 'malignant'),
+        negative_class='background',
+        mpp=0.5,
+        tile=128,
+        halo=32,
+        normalization=Normalization(mean=(0.5,) * 3, std=(0.5,) * 3),
+        training=TrainingRecord(data='none'),
+    )
+    path = tmp_path_factory.mktemp('model') / 'tiny'
+    return save_model(path, card, build(card)).path
+
+
+@pytest.fixture(scope='session')
+def picture(tmp_path_factory):
+    """An H&E-coloured image of 150 x 200 px without a pixel size."""
+    rng = np.random.default_rng(0)
+    colours = np.array([[225, 150, 190], [120, 70, 150]], np.uint8)
+    blobs = colours[rng.integers(0, 2, (10, 13))].repeat(16, 0).repeat(16, 1)
+    path = tmp_path_factory.mktemp('images') / 'colon.png'
+    Image.fromarray(blobs[:150, :200]).save(path)
+    return path
+
+
+def predict(*words, model, output):
+    return main(
+        [
+            *('predict', *map(str, words)),
+            *('--model', str(model), '--output', str(output)),
+            *('--device', 'cpu', '--whole'),
+        ]
+    )
+
+
+def test_version_and_help(capsys):
+    assert main(['--version']) == 0
+    assert __version__ in capsys.readouterr().out
+    assert main([]) == 0
+    overview = capsys.readouterr().out
+    for command in ('demo', 'predict', 'train', 'evaluate', 'models'):
+        assert command in overview
+        assert main([command, '--help']) == 0
+        assert '--help' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ('words', 'said'),
+    [
+        (['predcit'], 'predict'),
+        (['predict'], 'IMAGE'),
+        (['predict', 'a.png'], '--output'),
+        (['predict', 'a.png', '--output', 'x', '--device', 'abacus'], 'cuda'),
+        (
+            ['predict', 'a.png', '--output', 'x', '--threshold', '2'],
+            '--threshold',
+        ),
+        (['predict', 'a.png', '--output', 'x', '--model', 'huge'], 'no model'),
+        (['models', 'show', 'huge'], 'no model "huge"'),
+        (['train', 'x.csv', '--output', 'y', '--set', 'a=1'], '--set a=1'),
+        (['train', 'x.csv', '--output', 'y', '--set', 'crop=33'], 'crop'),
+        (['train', 'x.csv', '--output', 'y', '--init', 'huge'], 'no model'),
+        (['train', 'x.csv', '--output', 'y'], 'no data set'),
+    ],
+)
+def test_bad_words_end_with_code_2_and_one_line(words, said, capsys, tmp_path):
+    assert main(words) == 2
+    assert said in one_line(capsys.readouterr().err)
+
+
+def test_predict_writes_maps_and_figures(picture, trained, tmp_path, capsys):
+    output = tmp_path / 'new' / 'results'
+    assert predict(picture, '--mpp', '0.5', model=trained, output=output) == 0
+    assert 'marked' in one_line(capsys.readouterr().out)
+    figures = json.loads((output / 'colon.json').read_text())
+    assert sum(figures['class_probabilities'].values()) == pytest.approx(1)
+    assert figures['mpp'] == 0.5
+    assert figures['mpp_source'] == 'entered by the user'
+    assert figures['model_hash'] == read_folder(trained).card.sha256
+    group = zarr.open_group(output / 'colon.zarr', mode='r')
+    probability = np.asarray(group['probability/0'])
+    mask = np.asarray(group['labels/mask/0'])
+    marked = probability >= figures['threshold']
+    np.testing.assert_array_equal(mask > 0, marked)
+    with Image.open(output / 'colon.png') as image:
+        assert min(image.size) > 50
+
+
+def test_an_image_without_pixel_size_is_asked_for_it(
+    picture, trained, tmp_path, capsys
+):
+    assert predict(picture, model=trained, output=tmp_path / 'x') == 2
+    assert 'pixel size of "colon.png" is not known' in one_line(
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ('name', 'content'),
+    [
+        ('empty.svs', b''),
+        ('noise.png', b'\x89PNG\r\n\x1a\nnot a picture'),
+        ('text.tif', b'II*\x00and then nothing'),
+        ('words.txt', b'hello'),
+    ],
+)
+def test_rubbish_is_refused_in_one_line(
+    name, content, trained, tmp_path, capsys
+):
+    (tmp_path / name).write_bytes(content)
+    code = predict(
+        tmp_path / name, '--mpp', '1', model=trained, output=tmp_path / 'out'
+    )
+    assert code == 2
+    assert name in one_line(capsys.readouterr().err)
+
+
+def test_a_bad_image_does_not_stop_the_others(
+    picture, trained, tmp_path, capsys
+):
+    missing = tmp_path / 'missing.png'
+    code = predict(
+        *(missing, picture, '--mpp', '0.5'),
+        model=trained,
+        output=tmp_path / 'results',
+    )
+    assert code == 1
+    assert str(missing) in one_line(capsys.readouterr().err)
+    assert (tmp_path / 'results' / 'colon.json').exists()
+
+
+def test_an_output_that_cannot_be_written_is_bad_input(
+    picture, trained, tmp_path, capsys
+):
+    (tmp_path / 'file').write_text('in the way')
+    code = predict(
+        picture, '--mpp', '1', model=trained, output=tmp_path / 'file' / 'x'
+    )
+    assert code == 2
+    assert 'cannot be written' in one_line(capsys.readouterr().err)
+
+
+def test_results_of_one_name_do_not_overwrite_each_other(tmp_path):
+    images = [
+        tmp_path / name
+        for name in ('a/x.svs', 'b/x.svs', 'x-2.png', 'a/../a/x.svs')
+    ]
+    names = result_names(images, tmp_path / 'out')
+    assert list(names.values()) == ['x', 'x-2', 'x-2-2']
+
+
+def test_an_image_is_never_replaced_by_its_result(tmp_path):
+    with pytest.raises(BadInputError, match='replace the image itself'):
+        result_names([tmp_path / 'slide.zarr'], tmp_path)
+
+
+def test_ctrl_c_says_what_is_kept(
+    picture, trained, tmp_path, capsys, monkeypatch
+):
+    @contextmanager
+    def impatient(_):
+        def stop(*_):
+            raise KeyboardInterrupt
+
+        yield stop
+
+    words = picture, '--mpp', '0.2'
+    with monkeypatch.context() as patch:
+        patch.setattr('napari_wsol.cli.prediction.progress_bar', impatient)
+        assert predict(*words, model=trained, output=tmp_path) == 130
+    said = capsys.readouterr().err
+    assert f'kept in {tmp_path}' in said
+    assert 'Traceback' not in said
+    assert predict(*words, model=trained, output=tmp_path) == 0
+
+
+def test_details_of_an_error_are_shown_on_demand(capsys, monkeypatch):
+    def fail():
+        raise RuntimeError('two\nlines')
+
+    monkeypatch.setattr('napari_wsol.cli.models.list_models', fail)
+    assert main(['models']) == 1
+    assert 'RuntimeError: two lines' in one_line(capsys.readouterr().err)
+    assert main(['models', '--debug']) == 1
+    assert 'Traceback' in capsys.readouterr().err
+
+
+def test_a_full_disk_is_named(capsys, monkeypatch):
+    def fail():
+        raise OSError(28, 'No space left on device', 'results')
+
+    monkeypatch.setattr('napari_wsol.cli.models.list_models', fail)
+    assert main(['models', 'list']) == 1
+    assert 'disk is full ("results")' in one_line(capsys.readouterr().err)
+
+
+def test_models_are_imported_shown_and_exported(model, tmp_path, capsys):
+    assert main(['models', 'import', str(model.path)]) == 0
+    assert find_model('tiny').card == model.card
+    assert main(['models', 'import', str(model.path)]) == 2
+    assert 'already a model' in one_line(capsys.readouterr().err)
+    assert main(['models', 'import', str(model.path), '--replace']) == 0
+    assert main(['models']) == 0
+    assert 'Glands of any kind' in capsys.readouterr().out
+    assert main(['models', 'show', 'tiny']) == 0
+    assert 'lymph nodes' in capsys.readouterr().out
+    assert main(['models', 'export', 'tiny', str(tmp_path / 'copy')]) == 0
+    assert read_folder(tmp_path / 'copy').card == model.card
+    assert main(['models', 'export', 'tiny', str(tmp_path / 'copy')]) == 2
+
+
+def test_a_broken_model_is_reported_by_the_list(model, capsys):
+    main(['models', 'import', str(model.path)])
+    (find_model('tiny').path / 'config.json').write_text('{}')
+    capsys.readouterr()
+    assert main(['models', 'list']) == 0
+    assert 'config.json' in one_line(capsys.readouterr().err)
+
+
+@pytest.fixture
+def table(picture, tmp_path):
+    """Two images with masks, one of them in the split "test"."""
+    Image.open(picture).save(tmp_path / 'a.png')
+    Image.open(picture).rotate(180).save(tmp_path / 'b.png')
+    truth = np.zeros((150, 200), np.uint8)
+    truth[40:100, 50:150] = 255
+    Image.fromarray(truth).save(tmp_path / 'mask.png')
+    path = tmp_path / 'labels.csv'
+    path.write_text(
+        'image,label,mask,split,mpp\n'
+        'a.png,benign,mask.png,train,0.5\n'
+        'b.png,cancer,mask.png,test,0.5\n'
+    )
+    return path
+
+
+def test_evaluate_writes_a_report(table, trained, tmp_path, capsys):
+    place = tmp_path / 'reports' / 'report.json'
+    words = ['evaluate', str(table), '--model', str(trained)]
+    words += ['--output', str(place), '--device', 'cpu']
+    chosen = ['--split', 'test', '--rename', 'cancer=malignant']
+    assert main([*words, *chosen]) == 0
+    report = json.loads(place.read_text())
+    assert report['n_images'] == report['n_masks'] == 1
+    assert report['split'] == 'test'
+    assert report['classification_error'] == 0
+    assert report['tp'] + report['fn'] == pytest.approx(100)
+    assert report['fp'] + report['tn'] == pytest.approx(100)
+    assert 0 <= report['pxap'] <= 100
+    assert f'{report["f1_foreground"]:.2f}' in capsys.readouterr().out
+    rows = place.with_suffix('.csv').read_text().splitlines()
+    assert len(rows) == 2
+    assert 'b.png,cancer,malignant' in rows[1]
+    assert main([*words, '--split', 'absent']) == 2
+    assert 'train, test' in one_line(capsys.readouterr().err)
+
+
+def test_evaluate_tells_where_splits_were_mixed(
+    table, trained, tmp_path, capsys
+):
+    words = ['evaluate', str(table), '--model', str(trained)]
+    words += ['--output', str(tmp_path / 'report.json'), '--device', 'cpu']
+    assert main(words) == 0
+    assert 'whatever their split' in one_line(capsys.readouterr().err)
+    assert json.loads((tmp_path / 'report.json').read_text())['n_images'] == 2
