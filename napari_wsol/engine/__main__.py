@@ -29,18 +29,22 @@ def main() -> None:
     arguments = parser.parse_args()
     orders = json.loads(sys.stdin.read())
     key, token = Key(**orders['key']), orders['token']
-    step_back()
     with enter(key, Hello('jobs', token, __version__)) as link:
         blocks = BlockReader(
             lambda: enter(key, Hello('blocks', token, __version__))
         )
         module, name = arguments.jobs.split(':')
         registry: JobRegistry = getattr(importlib.import_module(module), name)
-        EngineServer(link, registry, blocks, free_cores()).serve()
+        EngineServer(link, registry, blocks, free_cores()).serve(step_back)
+    os._exit(0)  # taking the libraries down would take another second
 
 
 def step_back() -> None:
-    """Lower this process's priority, so that the viewer goes first."""
+    """Lower this process's priority, so that the viewer goes first.
+
+    Done only when the libraries are loaded: that takes one core, someone
+    waits for it, and on a busy machine it would take three times as long.
+    """
     with contextlib.suppress(OSError, psutil.Error):
         if sys.platform == 'win32':
             psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 MODELS_KEPT = 2
 
+MOST_HASHED = 64_000_000
+HASHED_ROWS = 1024
+
 
 class WarmModels:
     """The models used last, kept loaded.
@@ -76,6 +79,7 @@ def predict(request: PredictRequest, context: JobContext) -> JobEvents:
             request.settings,
             cancelled=context.cancelled,
             threads=context.threads,
+            fingerprint_of_image=_content(slide),
         )
     finally:
         slide.close()
@@ -115,6 +119,24 @@ def _open(request: PredictRequest, context: JobContext) -> Slide:
         request.pixel_size,
         functools.partial(context.blocks.read, image.key),
     )
+
+
+def _content(slide: Slide) -> str | None:
+    """Names the pixels of an image in the viewer, so that a run can resume.
+
+    All pixels of the coarsest level are hashed. None for a file, whose time
+    of change tells more, and where that level is too large to be hashed in a
+    moment.
+    """
+    level = len(slide.level_shapes) - 1
+    height, width = slide.level_shapes[level]
+    if slide.path is not None or height * width > MOST_HASHED:
+        return None
+    digest = hashlib.blake2b(repr(slide.level_shapes).encode())
+    for y in range(0, height, HASHED_ROWS):
+        rows = min(HASHED_ROWS, height - y)
+        digest.update(slide.read_level(level, y, 0, rows, width).data)
+    return digest.hexdigest()
 
 
 JOBS = JobRegistry(

@@ -100,13 +100,20 @@ class EngineServer:
         self._cancelled: set[int] = set()
         self._closing = threading.Event()
 
-    def serve(self) -> None:
-        """Warm up and run jobs until the viewer says so or goes away."""
+    def serve(self, when_warm: Callable[[], None]) -> None:
+        """Warm up and run jobs until the viewer says so or goes away.
+
+        Parameters
+        ----------
+        when_warm
+            Called once between the two.
+        """
         threading.Thread(
             target=self._take_in, name='napari-wsol requests', daemon=True
         ).start()
         try:
             self._warm_up()
+            when_warm()
             while (request := self._requests.get()) is not None:
                 self._send(request.job, self._run(request))
         except OSError:

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+
+import numpy as np
+import pytest
+import zarr
+from PIL import Image
+
+from napari_wsol.engine.client import EngineClient
+from napari_wsol.engine.jobs import WarmModels
+from napari_wsol.engine.messages import (
+    ChunkDone,
+    DescribeDevices,
+    Devices,
+    Failed,
+    FileImage,
+    Finished,
+    PredictRequest,
+    Progress,
+)
+from napari_wsol.errors import BadInputError
+from napari_wsol.inference.settings import PredictionSettings
+from napari_wsol.models.loading import build, save_model
+from napari_wsol.slides.pixel_size import PixelSize
+
+HALF = PixelSize(0.5, 0.5, 'a test')
+SETTINGS = PredictionSettings(tissue_only=False, device='cpu', batch=1)
+
+
+@pytest.fixture(scope='module')
+def engine(tmp_path_factory):
+    client = EngineClient(log_folder=tmp_path_factory.mktemp('logs'))
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def light_model(card, tmp_path):
+    """A model of the real architecture that has learned nothing."""
+    small = card.model_copy(update={'tile': 128, 'halo': 32})
+    return save_model(tmp_path / 'model', small, build(small)).path
+
+
+@pytest.fixture
+def pixels():
+    generator = np.random.default_rng(0)
+    coarse = generator.integers(90, 230, (16, 20, 3), np.uint8)
+    return coarse.repeat(24, 0).repeat(24, 1)
+
+
+def run(engine, image, model, store):
+    request = PredictRequest(
+        engine.next_job(), image, HALF, str(model), str(store), SETTINGS
+    )
+    return [event for event in engine.events(request) if event]
+
+
+def probability(store):
+    return zarr.open_group(store, mode='r')['probability/0'][:]
+
+
+def test_a_file_and_an_image_in_the_viewer_give_the_same_maps(
+    engine, light_model, pixels, tmp_path
+):
+    file = tmp_path / 'image.png'
+    Image.fromarray(pixels).save(file)
+    events = run(engine, FileImage(str(file)), light_model, tmp_path / 'a')
+    assert any(isinstance(event, Progress) for event in events)
+    assert any(isinstance(event, ChunkDone) for event in events)
+    assert isinstance(events[-1], Finished)
+    assert events[-1].result.image == 'image.png'
+    source = engine.blocks.image_source([pixels], name='layer')
+    *_, end = run(engine, source, light_model, tmp_path / 'b')
+    assert end.result.image == 'layer'
+    np.testing.assert_array_equal(
+        probability(tmp_path / 'a'), probability(tmp_path / 'b')
+    )
+
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='POSIX signals')
+def test_after_a_crash_the_same_run_goes_on_where_it_stopped(
+    engine, light_model, pixels, tmp_path
+):
+    source = engine.blocks.image_source([pixels], name='layer')
+    request = PredictRequest(
+        engine.next_job(),
+        source,
+        HALF,
+        str(light_model),
+        str(tmp_path / 'store'),
+        SETTINGS,
+    )
+    shown = set()
+    for event in engine.events(request):
+        if isinstance(event, ChunkDone):
+            if event.box in shown:  # told again: now it is in the store
+                os.kill(engine.pid, signal.SIGKILL)
+                break
+            shown.add(event.box)
+    again = engine.blocks.image_source([pixels.copy()], name='layer')
+    *_, end = run(engine, again, light_model, tmp_path / 'store')
+    assert isinstance(end, Finished)
+    assert any('earlier run' in note for note in end.result.notes)
+    whole = run(engine, again, light_model, tmp_path / 'whole')
+    assert isinstance(whole[-1], Finished)
+    np.testing.assert_array_equal(
+        probability(tmp_path / 'store'), probability(tmp_path / 'whole')
+    )
+
+
+def test_bad_input_is_said_in_one_line(engine, light_model, tmp_path):
+    missing = FileImage(str(tmp_path / 'missing.svs'))
+    *_, end = run(engine, missing, light_model, tmp_path / 'a')
+    assert isinstance(end, Failed)
+    assert 'missing.svs' in end.message
+    assert end.details == ''
+
+
+def test_the_devices_are_told_with_the_cpu_last(engine):
+    (answer,) = (e for e in engine.events(DescribeDevices(99)) if e)
+    assert isinstance(answer, Devices)
+    assert answer.available[-1][0] == 'cpu'
+
+
+def test_models_stay_loaded_until_others_are_used(light_model, tmp_path):
+    models = WarmModels(kept=1)
+    first = models.get(str(light_model))
+    assert models.get(str(light_model)) is first
+    card = light_model / 'config.json'
+    content = json.loads(card.read_text())
+    card.write_text(json.dumps(content | {'threshold': 0.25}))
+    changed = models.get(str(light_model))
+    assert changed.card == replace_threshold(first.card, 0.25)
+    card.write_text(json.dumps(content))
+    assert models.get(str(light_model)) is not first
+
+
+def replace_threshold(card, threshold):
+    return card.model_copy(update={'threshold': threshold})
+
+
+def test_a_model_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(BadInputError, match='does not exist'):
+        WarmModels().get(str(tmp_path / 'nothing'))
