@@ -132,7 +132,7 @@ def test_predict_writes_maps_and_figures(picture, trained, tmp_path, capsys):
     mask = np.asarray(group['labels/mask/0'])
     marked = probability >= figures['threshold']
     np.testing.assert_array_equal(mask > 0, marked)
-    with Image.open(output / 'colon.png') as image:
+    with Image.open(output / 'colon-maps.png') as image:
         assert min(image.size) > 50
 
 
@@ -197,6 +197,19 @@ def test_results_of_one_name_do_not_overwrite_each_other(tmp_path):
     ]
     names = result_names(images, tmp_path / 'out')
     assert list(names.values()) == ['x', 'x-2', 'x-2-2']
+
+
+def test_nothing_beside_the_image_is_overwritten(picture, trained, tmp_path):
+    image = tmp_path / 'colon.png'
+    image.write_bytes(picture.read_bytes())
+    (tmp_path / 'colon.json').write_text('{"drawn by": "hand"}')
+    assert predict(image, '--mpp', '1', model=trained, output=tmp_path) == 0
+    assert image.read_bytes() == picture.read_bytes()
+    assert (tmp_path / 'colon.json').read_text() == '{"drawn by": "hand"}'
+    before = sorted(tmp_path.iterdir())
+    assert tmp_path / 'colon-2.json' in before
+    assert predict(image, '--mpp', '1', model=trained, output=tmp_path) == 0
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_an_image_is_never_replaced_by_its_result(tmp_path):

@@ -87,9 +87,9 @@ def predict(
     """Mark in images what decided the model's answer, and how sure it was.
 
     Writes for each image DIR/NAME.zarr (OME-Zarr: probability, entropy,
-    labels/mask), DIR/NAME.json (the figures) and DIR/NAME.png (a picture).
-    An image that fails is reported and the others go on. The same command
-    goes on where it was stopped.
+    labels/mask), DIR/NAME.json (the figures) and DIR/NAME-maps.png (a
+    picture). An image that fails is reported and the others go on. The same
+    command goes on where it was stopped.
     """
     settings = PredictionSettings(
         tissue_only=tissue_only,
@@ -150,8 +150,8 @@ def result_names(images: Iterable[Path], folder: Path) -> dict[Path, str]:
     """What the results of each image are called, no two alike.
 
     That is the image's name without its suffix; where several images share
-    it, or the folder holds the result of another image of that name, a number
-    follows, in the order given. An image given twice counts once.
+    it, or the folder holds another file ``NAME.json``, a number follows, in
+    the order given. An image given twice counts once.
 
     Raises
     ------
@@ -179,13 +179,15 @@ def result_names(images: Iterable[Path], folder: Path) -> dict[Path, str]:
 
 
 def _is_of_another(card: Path, image: Path) -> bool:
-    """Whether a result card is there and speaks of an image of other name."""
+    """Whether a file is there that is no result card of such an image."""
     from napari_wsol.inference.results import read_card
 
+    if not card.exists():
+        return False
     try:
         return read_card(card).image != image.name
     except BadInputError:
-        return False
+        return True
 
 
 def predict_slide(
@@ -216,7 +218,7 @@ def predict_slide(
                     f'{event.rate:.1f} {event.unit}/s {event.message}',
                 )
     write_card(folder / f'{name}.json', result)
-    save_picture(folder / f'{name}.png', slide, result)
+    save_picture(folder / f'{name}-maps.png', slide, result)
     for note in result.notes:
         remark(f'{slide.name}: {note}')
     typer.echo(f'{slide.name}: {finding(result)} -> {store}')
