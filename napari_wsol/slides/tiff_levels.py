@@ -26,7 +26,11 @@ def rgb_pages(tiff: tifffile.TiffFile, name: str) -> list[Any]:
     BadInputError
         Where the file holds no 8-bit RGB image; the message says what it
         holds instead.
+    ValueError
+        Where it holds no image at all.
     """
+    if not tiff.series:
+        raise ValueError('it lists no images')
     rgb = [series for series in tiff.series if _problem(series) is None]
     if not rgb:
         first = tiff.series[0]

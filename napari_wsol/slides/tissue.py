@@ -23,7 +23,7 @@ NOMINAL_MPP = 0.5
 SMALLEST_SIDE, LARGEST_SIDE = 512, 2048
 """The mask's longer side in pixels, where the slide has as many."""
 
-THRESHOLDS = (0.03, 0.07)
+THRESHOLDS = (0.03, 0.05)
 """Lowest and highest optical density at which tissue may begin."""
 
 HOLE_MM2 = 0.1

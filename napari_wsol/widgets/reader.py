@@ -121,7 +121,6 @@ def layer_attributes(slide: Slide) -> dict[str, Any]:
 
 def _is_slide_tiff(path: Path) -> bool:
     """Whether a TIFF is an RGB image that is tiled, pyramidal or OME."""
-    from napari_wsol.errors import WsolError
     from napari_wsol.slides.vendor_slide import is_vendor_format
 
     if not path.is_file():
@@ -136,7 +135,7 @@ def _is_slide_tiff(path: Path) -> bool:
         with tifffile.TiffFile(path) as tiff:
             pages = rgb_pages(tiff, path.name)
             return bool(tiff.is_ome or len(pages) > 1 or pages[0].is_tiled)
-    except (WsolError, ValueError, OSError, RuntimeError, KeyError):
+    except Exception:  # tifffile raises of every kind on a damaged file
         return False
 
 
