@@ -63,7 +63,8 @@ def _training(card: ModelCard) -> list[tuple[str, str]]:
         ('seed', str(record.seed)),
         ('parent model', f'`{card.parent}`' if card.parent else ''),
     ]
-    rows += [(key, str(value)) for key, value in record.recipe.items()]
+    if record.recipe:
+        rows += [('recipe', '`training.recipe` in `config.json`')]
     rows += [(name, version) for name, version in record.versions.items()]
     return [(key, value) for key, value in rows if value]
 
@@ -72,7 +73,7 @@ def _metrics(card: ModelCard) -> str:
     """One table per data set."""
     tables = [
         f'{name}:\n\n'
-        + _table([(key, f'{value:g}') for key, value in figures.items()])
+        + _table([(key, f'{value:.4g}') for key, value in figures.items()])
         for name, figures in card.metrics.items()
     ]
     return '\n\n'.join(tables) or 'Nothing was measured.'
