@@ -6,11 +6,19 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from napari.layers import Image
+from napari.qt.threading import create_worker
+from qtpy.compat import isalive
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit
 
-from napari_wsol.slides.pixel_size import PixelSize
-from napari_wsol.widgets.images import known_pixel_size, why_not
+from napari_wsol.slides.pixel_size import PixelSize, Resolved
+from napari_wsol.widgets.images import (
+    file_to_ask,
+    image_shape,
+    known_pixel_size,
+    pixel_size_in_file,
+    why_not,
+)
 from napari_wsol.widgets.overlays import is_overlay
 from napari_wsol.widgets.pixel_sizes import (
     PLEASE,
@@ -45,6 +53,9 @@ class ImageChooser(Section):
         self._viewer = viewer
         self._card: ModelCard | None = None
         self._entries: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+        self._in_files: WeakKeyDictionary[Any, PixelSize | None] = (
+            WeakKeyDictionary()
+        )
         self._combo = compact_combo(
             'Image', 'The image to work on: an RGB image or a whole slide.'
         )
@@ -84,7 +95,7 @@ class ImageChooser(Section):
             return None
         entry = self._entries.get(layer)
         if entry is None:
-            return known_pixel_size(layer).pixel_size
+            return self._known.pixel_size
         mpp = parse_mpp(entry)
         return None if mpp is None else entered_pixel_size(mpp)
 
@@ -94,13 +105,18 @@ class ImageChooser(Section):
         entry = self._entries.get(self.layer) if self.layer else None
         if entry is not None and parse_mpp(entry) is None:
             return Advice('stop', f'"{entry}" is not a number. {PLEASE}')
-        note = known_pixel_size(self.layer).note if self.layer else ''
+        note = self._known.note if self.layer else ''
         return advise(self.pixel_size, self._card, note)
 
     def set_card(self, card: ModelCard | None) -> None:
         """Compare pixel sizes with those of another model from now on."""
         self._card = card
         self._say_advice()
+
+    def enter(self, text: str) -> None:
+        """Enter a pixel size as if it were typed; empty takes it back."""
+        self._entry.setText(text)
+        self._take_entry(text)
 
     def ask_pixel_size(self) -> None:
         """Put the cursor where the pixel size is entered."""
@@ -120,8 +136,9 @@ class ImageChooser(Section):
         self._combo.clear()
         for layer in usable:
             self._combo.addItem(layer.name, layer)
-        if chosen in usable:
-            self._combo.setCurrentIndex(usable.index(chosen))
+        if usable:
+            index = usable.index(chosen) if chosen in usable else 0
+            self._combo.setCurrentIndex(index)
         self._combo.blockSignals(False)
         self._combo.setEnabled(bool(usable))
         if not usable:
@@ -142,16 +159,47 @@ class ImageChooser(Section):
         refused = [layer for layer in images if layer not in usable]
         return ' '.join(why_not(layer) for layer in refused[:2]), 'note'
 
+    @property
+    def _known(self) -> Resolved:
+        """What the layer or its file says."""
+        return known_pixel_size(self.layer, self._in_files.get(self.layer))
+
+    def _ask_file(self, layer: Image) -> None:
+        """Look into the file of a layer that states no pixel size."""
+        path = file_to_ask(layer)
+        if path is None or layer in self._in_files:
+            return
+        self._in_files[layer] = None
+        worker = create_worker(
+            pixel_size_in_file, path, image_shape(layer), _start_thread=False
+        )
+
+        def take(size: PixelSize | None) -> None:
+            self._in_files[layer] = size
+            if isalive(self) and self.layer is layer and size is not None:
+                self._show_layer()
+
+        worker.returned.connect(take)
+        worker.start()
+
     def _show_layer(self) -> None:
         layer = self.layer
         self._entry.setEnabled(layer is not None)
         entry = '' if layer is None else self._entries.get(layer)
         if entry is None:
-            known = known_pixel_size(layer).pixel_size
+            known = self._known.pixel_size
             entry = '' if known is None else f'{known.mpp:.4g}'
+            self._ask_file(layer)
         self._entry.setText(entry)
+        if layer is not None:
+            layer.events.scale.connect(self._refresh)
+            layer.events.units.connect(self._refresh)
         self._say_advice()
         self.changed.emit()
+
+    def _refresh(self, event: Any = None) -> None:
+        if isalive(self):
+            self._show_layer()
 
     def _take_entry(self, text: str) -> None:
         if self.layer is None:
@@ -160,9 +208,10 @@ class ImageChooser(Section):
             self._entries[self.layer] = text
         else:
             self._entries.pop(self.layer, None)
-            known = known_pixel_size(self.layer).pixel_size
-            if known is not None:
-                self._entry.setPlaceholderText(f'{known.mpp:.4g}')
+            known = self._known.pixel_size
+            self._entry.setPlaceholderText(
+                '' if known is None else f'{known.mpp:.4g}'
+            )
         self._say_advice()
         self.changed.emit()
 

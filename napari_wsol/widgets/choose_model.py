@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QToolButton,
     QWidget,
 )
-from superqt import QCollapsible
 
 from napari_wsol.errors import WsolError
 from napari_wsol.models.card import ModelCard
@@ -25,6 +24,7 @@ from napari_wsol.models.library import (
     find_model,
     list_models,
 )
+from napari_wsol.widgets.disclosure import Disclosure
 from napari_wsol.widgets.texts import (
     Message,
     Section,
@@ -66,9 +66,8 @@ class ModelChooser(Section):
         self._hub = _HubRow(self._fetch)
         self._message = Message()
         self._summary = text_label()
-        self._details = QCollapsible('About this model')
         self._details_text = text_label()
-        self._details.addWidget(self._details_text)
+        self._details = Disclosure('About this model', self._details_text)
         self.body.addLayout(row)
         for widget in (
             self._hub,
@@ -167,7 +166,7 @@ class ModelChooser(Section):
                 'from a folder.'
             )
         else:
-            self._summary.setText(f'Finds {card.finds} Tissue: {card.tissue}')
+            self._summary.setText(f'{card.finds}\n{card.tissue}')
             self._details_text.setText(
                 '\n\n'.join(
                     f'{heading}: {text}'

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from napari_wsol.errors import BadInputError
+from napari_wsol.errors import BadInputError, WsolError
 from napari_wsol.slides.arrays import ArraySlide
 from napari_wsol.slides.pixel_size import (
     PixelSize,
@@ -18,10 +16,12 @@ from napari_wsol.slides.pixel_size import (
 from napari_wsol.slides.refusal import refusal
 
 __all__ = [
+    'file_to_ask',
     'image_levels',
     'image_path',
     'image_shape',
     'known_pixel_size',
+    'pixel_size_in_file',
     'why_not',
 ]
 
@@ -58,28 +58,74 @@ def image_path(layer: Any) -> Path | None:
     return Path(path) if path and Path(path).exists() else None
 
 
-def known_pixel_size(layer: Any) -> Resolved:
+def known_pixel_size(layer: Any, in_file: PixelSize | None = None) -> Resolved:
     """The pixel size of a layer as far as anybody but the user said it.
 
     The layer's scale with its unit goes before what the reader noted in the
-    layer's metadata (which holds what the file says).
+    layer's metadata, and that before the file itself.
+
+    Parameters
+    ----------
+    layer
+        The image layer.
+    in_file
+        As ``pixel_size_in_file`` found it.
     """
-    return resolve_pixel_size(
+    noted = layer.metadata.get(METADATA, {})
+    resolved = resolve_pixel_size(
         (
             pixel_size_from_scale(
                 layer.scale, [str(unit) for unit in layer.units], layer.name
             ),
-            _noted_pixel_size(layer),
+            _noted_pixel_size(noted),
+            in_file,
         )
     )
+    if resolved.pixel_size is None and not resolved.note:
+        return Resolved(None, noted.get('pixel_size_note') or '')
+    return resolved
 
 
-def _noted_pixel_size(layer: Any) -> PixelSize | None:
-    noted = layer.metadata.get(METADATA, {}).get('mpp')
-    if noted is None:
+def pixel_size_in_file(path: Path, shape: tuple[int, int]) -> PixelSize | None:
+    """What a file says about its pixels, None where it says nothing.
+
+    It may read the whole file: call it where waiting is allowed.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    shape
+        Height and width of the layer in pixels; a file of another size is
+        not believed.
+    """
+    from napari_wsol.slides.opening import open_slide
+
+    try:
+        slide = open_slide(path)
+    except (WsolError, OSError):
         return None
-    y, x = np.broadcast_to(np.asarray(noted, float), (2,))
-    return PixelSize(float(y), float(x), f'metadata of layer "{layer.name}"')
+    try:
+        return slide.pixel_size if slide.shape == shape else None
+    finally:
+        slide.close()
+
+
+def file_to_ask(layer: Any) -> Path | None:
+    """The file that may know the pixel size of a layer that states none."""
+    if METADATA in layer.metadata or known_pixel_size(layer).pixel_size:
+        return None
+    return image_path(layer)
+
+
+def _noted_pixel_size(noted: dict[str, Any]) -> PixelSize | None:
+    size = noted.get('pixel_size')
+    if size is None:
+        return None
+    y, x = size
+    return PixelSize(
+        float(y), float(x), noted.get('pixel_size_source') or 'its reader'
+    )
 
 
 def _kind(layer: Any) -> str:

@@ -20,7 +20,9 @@ from napari_wsol.engine.messages import (
 )
 from napari_wsol.errors import WsolError
 from napari_wsol.inference.settings import Prediction, PredictionSettings
+from napari_wsol.slides.arrays import ArraySlide
 from napari_wsol.slides.pixel_size import PixelSize
+from napari_wsol.slides.refusal import require_brightfield
 from napari_wsol.widgets.maps import ResultMaps, open_maps
 
 __all__ = ['Found', 'ImageAtHand', 'Job', 'predict', 'run']
@@ -115,6 +117,7 @@ def predict(
     def relay() -> Iterator[Any]:
         source = None
         try:
+            require_brightfield(ArraySlide(image.name, image.levels))
             source = client.blocks.image_source(
                 image.levels, name=image.name, path=image.path
             )

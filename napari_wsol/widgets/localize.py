@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from napari.utils.notifications import show_error
 from qtpy.compat import isalive
@@ -30,6 +31,8 @@ from napari_wsol.widgets.session import bare_viewer, session_of
 from napari_wsol.widgets.wording import describe_duration
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import napari.viewer
     from napari.layers import Image
 
@@ -56,6 +59,8 @@ class LocalizeWidget(QScrollArea):
         self._source: Image | None = None
         self._settings = PredictionSettings()
         self._overlays: Overlays | None = None
+        self._unfinished: WeakKeyDictionary[Image, Path] = WeakKeyDictionary()
+        self._shown: WeakKeyDictionary[Image, Path] = WeakKeyDictionary()
         self._threshold: float | None = None
         preferences = self._session.preferences
         self.image = ImageChooser(self._viewer)
@@ -77,6 +82,16 @@ class LocalizeWidget(QScrollArea):
             DescribeDevices,
             self._take_devices,
         )
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a job is under way."""
+        return self._running.job is not None
+
+    @property
+    def engine_is_ready(self) -> bool:
+        """Whether the engine can start on a job at once."""
+        return bool(self._session.client.is_ready)
 
     def reset_choices(self, event: Any = None) -> None:
         """Follow the viewer's layers; napari calls it when they change."""
@@ -100,6 +115,9 @@ class LocalizeWidget(QScrollArea):
         if boxes is None:
             return
         self._source = layer
+        self._store = (
+            self._unfinished.pop(layer, None) or self._session.new_store()
+        )
         self._settings = PredictionSettings(
             boxes=boxes,
             tissue_only=self.panel.tissue_only,
@@ -108,7 +126,7 @@ class LocalizeWidget(QScrollArea):
         )
         self.panel.begin(
             'Starting...'
-            if self._session.client.is_ready
+            if self.engine_is_ready
             else 'Starting the compute engine, which takes some seconds once.'
         )
         self._running.job = jobs.predict(
@@ -118,7 +136,7 @@ class LocalizeWidget(QScrollArea):
             ),
             self.image.pixel_size,
             model.path,
-            self._session.new_store(),
+            self._store,
             self._settings,
             self._take_event,
         )
@@ -197,10 +215,12 @@ class LocalizeWidget(QScrollArea):
             self._show(event)
         elif isinstance(event, Failed):
             self._running.job = None
+            self._unfinished[self._source] = self._store
             self.panel.end(event.message, 'stop', event.details)
             show_error(event.message)
         elif isinstance(event, Cancelled):
             self._running.job = None
+            self._unfinished[self._source] = self._store
             self.panel.end('Stopped.')
 
     def _take_devices(self, event: Any) -> None:
@@ -225,6 +245,7 @@ class LocalizeWidget(QScrollArea):
                 'shown.',
                 'note',
             )
+            self._session.discard(self._store)
             return
         self._overlays = Overlays(
             self._viewer,
@@ -235,8 +256,12 @@ class LocalizeWidget(QScrollArea):
         )
         for role in ROLES:
             layer = self._overlays.layer(role)
-            layer.events.visible.connect(self._follow_visibility)
-            self.result.set_shown(role, layer.visible)
+            layer.events.visible.connect(self._follow_looks)
+            layer.events.colormap.connect(self._follow_looks)
+        self._follow_looks()
+        if self._source in self._shown:
+            self._session.discard(self._shown[self._source])
+        self._shown[self._source] = self._store
         self.result.show_result(result, self._overlays.labels, found.maps.area)
         notes = ' '.join(result.notes)
         took = describe_duration(result.seconds)
@@ -252,11 +277,18 @@ class LocalizeWidget(QScrollArea):
         if layer is not None:
             layer.visible = shown
 
-    def _follow_visibility(self, event: Any = None) -> None:
-        if isalive(self):
-            for role in ROLES:
-                layer = self._overlays.layer(role)
-                self.result.set_shown(role, bool(layer and layer.visible))
+    def _follow_looks(self, event: Any = None) -> None:
+        """Tell in the form which layers are shown, in which colours."""
+        if not isalive(self):
+            return
+        uppermost = None, None
+        for role in ROLES:
+            layer = self._overlays.layer(role)
+            shown = layer is not None and layer.visible
+            self.result.set_shown(role, shown)
+            if shown and role != 'mask':
+                uppermost = role, layer.colormap
+        self.result.explain_colors(*uppermost)
 
 
 class _Running:

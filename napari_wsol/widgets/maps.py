@@ -106,6 +106,6 @@ def _levels(group: zarr.Group, name: str) -> Levels:
 
 def _area(probability: Any) -> MarkedArea:
     """Count pixels per probability, one chunk at a time."""
-    counts, _ = da.histogram(da.asarray(probability), bins=_BINS, range=(0, 1))
-    per_bin = np.append(counts.compute(), 0)
-    return MarkedArea(per_bin[::-1].cumsum()[::-1].astype(np.int64))
+    edges = np.arange(_BINS + 2) / _BINS
+    counts, _ = da.histogram(da.asarray(probability), bins=edges)
+    return MarkedArea(counts.compute()[::-1].cumsum()[::-1])

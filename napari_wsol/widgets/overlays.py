@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import napari
 import numpy as np
 import zarr
-from napari.utils.colormaps import DirectLabelColormap
 
 import napari_wsol
 from napari_wsol.inference.settings import Prediction
 from napari_wsol.widgets.maps import ResultMaps, mask_levels
-from napari_wsol.widgets.palette import (
-    ENTROPY_COLORMAP,
-    PROBABILITY_COLORMAP,
-    class_color,
-)
+from napari_wsol.widgets.palette import map_colormap, mask_colormap
 from napari_wsol.widgets.placement import map_placement
 
 if TYPE_CHECKING:
@@ -31,10 +25,10 @@ METADATA = 'napari_wsol'
 
 ROLES = {
     'probability': 'ROI probability',
-    'entropy': 'pixel entropy',
-    'mask': 'mask',
+    'entropy': 'Pixel entropy',
+    'mask': 'Mask',
 }
-"""Role of each layer -> what its name says, from bottom to top."""
+"""Role of each layer -> how its name begins, from bottom to top."""
 
 _KEPT = ('visible', 'opacity', 'blending', 'colormap', 'name')
 
@@ -129,9 +123,9 @@ class Overlays:
                 setattr(layer, name, value)
             return layer
         options = {
-            'name': f'{self._source.name} - {ROLES[role]}',
+            'name': f'{ROLES[role]}: {self._source.name}',
             'visible': role == 'mask',
-            **_LOOKS[role],
+            **_looks(role),
         }
         index = len(self._viewer.layers)
         if layer is None:
@@ -153,23 +147,17 @@ class Overlays:
         return layer
 
 
-_LOOKS: dict[str, dict[str, Any]] = {
-    'probability': {
-        'colormap': PROBABILITY_COLORMAP,
+def _looks(role: str) -> dict[str, Any]:
+    """How a layer looks before the user changes it."""
+    if role == 'mask':
+        return {'opacity': 0.45}
+    return {
+        'colormap': map_colormap(role),
         'contrast_limits': (0.0, 1.0),
-        'opacity': 0.6,
+        'opacity': 0.7,
         'blending': 'translucent',
         'interpolation2d': 'linear',
-    },
-    'entropy': {
-        'colormap': ENTROPY_COLORMAP,
-        'contrast_limits': (0.0, 1.0),
-        'opacity': 0.6,
-        'blending': 'translucent',
-        'interpolation2d': 'linear',
-    },
-    'mask': {'opacity': 0.45},
-}
+    }
 
 
 def mask_labels(result: Prediction, maps: ResultMaps) -> tuple[str, ...]:
@@ -177,15 +165,6 @@ def mask_labels(result: Prediction, maps: ResultMaps) -> tuple[str, ...]:
     if maps.classes is None and len(result.roi_classes) > 1:
         return ('region of interest',)
     return result.roi_classes
-
-
-def mask_colormap(n_classes: int) -> DirectLabelColormap:
-    """Transparent background and one colour per class that has regions."""
-    clear = np.zeros(4, np.float32)
-    colors: dict[int | None, Any] = {None: clear, 0: clear}
-    for index in range(max(1, n_classes)):
-        colors[index + 1] = np.array([*class_color(index), 1], np.float32)
-    return DirectLabelColormap(color_dict=defaultdict(lambda: clear, colors))
 
 
 def _layer_data(levels: tuple[Any, ...]) -> Any:

@@ -72,7 +72,7 @@ def advise(
             f'{_figure(size)} µm ({size.source}) cannot be right for a '
             f'microscope image ({low:g} to {high:g} are possible). {PLEASE}',
         )
-    stated = f'From {size.source}.'
+    stated = f'Source: {size.source}.'
     if card is None or card.mpp is None:
         return Advice('fine', stated)
     ratio = size.mpp / card.mpp

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
@@ -16,6 +16,7 @@ from superqt import QLabeledDoubleSlider
 
 from napari_wsol.inference.settings import Prediction
 from napari_wsol.widgets.bars import ProbabilityBars
+from napari_wsol.widgets.legend import Legend
 from napari_wsol.widgets.texts import Message, Section, text_label
 from napari_wsol.widgets.wording import (
     describe_answer,
@@ -50,6 +51,12 @@ _CERTAINTY = (
 )
 
 
+_ENDS = {
+    'probability': ('0 not marked', '1 marked'),
+    'entropy': ('0 sure', '1 unsure'),
+}
+
+
 class ResultPanel(Section):
     """Class, certainty, marked area, and the threshold slider.
 
@@ -65,6 +72,9 @@ class ResultPanel(Section):
         self._result: Prediction | None = None
         self._area: MarkedArea | None = None
         self._answer = text_label()
+        font = self._answer.font()
+        font.setBold(True)
+        self._answer.setFont(font)
         self._bars = ProbabilityBars()
         self._sentence = text_label()
         self._figures = [QLabel() for _ in _CERTAINTY]
@@ -96,15 +106,15 @@ class ResultPanel(Section):
                     'Probability',
                     (
                         'How likely each pixel belongs to a region of '
-                        'interest: violet 0, yellow 1.'
+                        'interest: yellow is 1.'
                     ),
                 ),
                 (
                     'entropy',
                     'Uncertainty',
                     (
-                        'Where the model hesitates (pixel entropy): black is '
-                        'sure, bright is not.'
+                        'Where the model hesitates (pixel entropy): bright '
+                        'is not sure.'
                     ),
                 ),
             )
@@ -116,6 +126,8 @@ class ResultPanel(Section):
         self.body.addLayout(_row(QLabel('Threshold'), self._slider))
         self.add(self._stale)
         self.body.addLayout(_row(QLabel('Show'), *self._buttons.values()))
+        self._legend = Legend()
+        self.add(self._legend)
         self.hide()
 
     @property
@@ -156,6 +168,26 @@ class ResultPanel(Section):
         self._say_area(result.threshold)
         self._stale.say('')
         self.show()
+
+    def show_only(self, role: str) -> None:
+        """Show the layer of one role and hide the others."""
+        for each, button in self._buttons.items():
+            button.setChecked(each == role)
+
+    def explain_colors(self, role: str | None, colormap: Any = None) -> None:
+        """Say what the colours of the uppermost shown map mean.
+
+        Parameters
+        ----------
+        role
+            ``'probability'`` or ``'entropy'``; None where neither is shown.
+        colormap
+            Of its layer.
+        """
+        if role is None:
+            self._legend.hide()
+        else:
+            self._legend.explain(colormap, *_ENDS[role])
 
     def set_shown(self, role: str, shown: bool) -> None:
         """Follow a layer that was shown or hidden elsewhere."""

@@ -14,9 +14,9 @@ from qtpy.QtWidgets import (
     QPushButton,
     QWidget,
 )
-from superqt import QCollapsible
 
 from napari_wsol.inference.settings import Progress
+from napari_wsol.widgets.disclosure import Disclosure
 from napari_wsol.widgets.texts import Message, Section, compact_combo
 from napari_wsol.widgets.wording import describe_progress
 
@@ -68,8 +68,7 @@ class RunPanel(Section):
         self._device = compact_combo('Run on', 'What does the computing.')
         self._preferred = device
         self.set_devices(())
-        options = QCollapsible('Options')
-        options.addWidget(_form('Run on', self._device))
+        options = Disclosure('Options', _form('Run on', self._device))
         self._button = QPushButton('Run')
         self._button.setMinimumHeight(32)
         self._button.setAutoDefault(True)
@@ -112,6 +111,15 @@ class RunPanel(Section):
         """Whether to skip what is no tissue."""
         return self._tissue.isChecked()
 
+    @tissue_only.setter
+    def tissue_only(self, value: bool) -> None:
+        self._tissue.setChecked(value)
+
+    @property
+    def progress(self) -> float:
+        """How far the work is, 0-1; 0 while that is not known."""
+        return max(0, self._bar.value()) / max(1, self._bar.maximum())
+
     @property
     def device(self) -> str:
         """Key of the chosen device."""
@@ -140,8 +148,9 @@ class RunPanel(Section):
         self._shapes.clear()
         for layer in layers:
             self._shapes.addItem(layer.name, layer)
-        if chosen in layers:
-            self._shapes.setCurrentIndex(layers.index(chosen))
+        if layers:
+            index = layers.index(chosen) if chosen in layers else 0
+            self._shapes.setCurrentIndex(index)
         self._shapes.setPlaceholderText('No shapes layer yet')
         self._shapes.setVisible(self.where == 'shapes')
 

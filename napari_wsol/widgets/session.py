@@ -83,6 +83,12 @@ class Session:
         self._stores.mkdir(parents=True, exist_ok=True)
         return self._stores / f'{uuid.uuid4().hex}.zarr'
 
+    def discard(self, store: Path) -> None:
+        """Remove maps that nothing shows any more, without waiting."""
+        threading.Thread(
+            target=shutil.rmtree, args=(store,), kwargs={'ignore_errors': True}
+        ).start()
+
 
 def bare_viewer(viewer: Viewer) -> Viewer:
     """The viewer itself where napari gave a proxy of it.

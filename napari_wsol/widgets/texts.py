@@ -14,13 +14,7 @@ from qtpy.QtWidgets import (
 
 __all__ = ['Message', 'Section', 'compact_combo', 'text_label']
 
-_INK = {
-    'fine': '',
-    'note': 'color: palette(text); border-left: 3px solid #e69f00;'
-    'padding-left: 6px;',
-    'stop': 'color: palette(text); border-left: 3px solid #d55e00;'
-    'padding-left: 6px;',
-}
+_EDGE = {'fine': None, 'note': '#e69f00', 'stop': '#d55e00'}
 
 
 def text_label(text: str = '') -> QLabel:
@@ -29,9 +23,11 @@ def text_label(text: str = '') -> QLabel:
     label.setWordWrap(True)
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    label.setSizePolicy(
-        QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding
+    policy = QSizePolicy(
+        QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum
     )
+    policy.setHeightForWidth(True)
+    label.setSizePolicy(policy)
     return label
 
 
@@ -58,7 +54,12 @@ class Message(QLabel):
             ``'fine'``, ``'note'`` (worth reading) or ``'stop'`` (must be
             mended first).
         """
-        self.setStyleSheet(_INK[kind])
+        edge = _EDGE[kind]
+        self.setStyleSheet(
+            f'border-left: 3px solid {edge}; padding-left: 6px;'
+            if edge
+            else ''
+        )
         self.setText(text)
         self.setVisible(bool(text))
 

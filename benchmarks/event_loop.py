@@ -1,0 +1,160 @@
+"""How long the viewer's event loop is held up while a model predicts.
+
+    python benchmarks/event_loop.py [--model NAME] [--size PIXELS]
+
+A real viewer shows a large synthetic image. A timer that should fire every
+few milliseconds tells how late it fires: while the viewer is idle, while
+the view is panned, and while it is panned and the engine predicts. The aim
+is a 99th percentile below 50 ms. Needs a display; without one, run it under
+``xvfb-run -a``. The model is the bundled one, or any of the models folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import time
+from collections.abc import Callable
+
+import dask.array as da
+import napari
+import numpy as np
+from qtpy.QtCore import QCoreApplication, Qt, QTimer
+
+from napari_wsol.widgets.localize import LocalizeWidget
+
+INTERVAL_MS = 5
+PAN_MS = 50
+MPP = 1.0
+CHUNK = 1024
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = _arguments()
+    viewer = napari.Viewer(show=True)
+    viewer.window.resize(1366, 768)
+    viewer.add_image(
+        synthetic_pyramid(arguments.size),
+        rgb=True,
+        multiscale=True,
+        name='synthetic',
+        scale=(MPP, MPP),
+        units='um',
+    )
+    widget = LocalizeWidget(viewer)
+    viewer.window.add_dock_widget(widget, name='Localize')
+    if arguments.model is not None and not widget.model.use(arguments.model):
+        raise SystemExit(f'There is no model "{arguments.model}".')
+    widget.panel.tissue_only = False
+    cores = len(os.sched_getaffinity(0))
+    print(f'{arguments.size} x {arguments.size} px, {cores} cores')
+    run_loop(until=lambda: widget.engine_is_ready, at_most=180)
+    measure('idle', arguments.seconds)
+    with Panning(viewer):
+        measure('panning', arguments.seconds)
+        widget.run()
+        run_loop(until=lambda: widget.panel.progress > 0, at_most=180)
+        measure(
+            'panning while predicting',
+            arguments.seconds,
+            lambda: not widget.is_running,
+        )
+    if not widget.is_running:
+        print('(the prediction ended before the measurement)')
+    widget.cancel()
+    run_loop(until=lambda: not widget.is_running, at_most=30)
+    viewer.close()
+    run_loop(until=lambda: False, at_most=1)
+
+
+def measure(
+    name: str, seconds: float, ended: Callable[[], bool] = lambda: False
+) -> None:
+    """Print how late a timer fires for some time, in milliseconds."""
+    late: list[float] = []
+    last = time.perf_counter()
+
+    def tick() -> None:
+        nonlocal last
+        now = time.perf_counter()
+        late.append(1000 * (now - last) - INTERVAL_MS)
+        last = now
+
+    timer = QTimer()
+    timer.setTimerType(Qt.TimerType.PreciseTimer)
+    timer.timeout.connect(tick)
+    timer.start(INTERVAL_MS)
+    run_loop(until=ended, at_most=seconds)
+    timer.stop()
+    middle, high = np.percentile(late, (50, 99))
+    print(
+        f'{name:26} p50 {middle:6.1f}  p99 {high:6.1f}  '
+        f'max {max(late):6.1f} ms  ({len(late)} ticks)',
+        flush=True,
+    )
+
+
+class Panning:
+    """Moves the camera to and fro as a hand would, while it is entered."""
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        self._camera = viewer.scene.camera
+        self._camera.zoom *= 6
+        _, y, x = self._camera.center
+        reach = 200 * MPP
+        angles = np.linspace(0, 2 * np.pi, 120, endpoint=False)
+        self._centers = itertools.cycle(
+            [
+                (0.0, y + reach * np.sin(angle), x + reach * np.cos(angle))
+                for angle in angles
+            ]
+        )
+        self._timer = QTimer()
+        self._timer.timeout.connect(self._step)
+
+    def __enter__(self) -> None:
+        self._timer.start(PAN_MS)
+
+    def __exit__(self, *error: object) -> None:
+        self._timer.stop()
+
+    def _step(self) -> None:
+        self._camera.center = next(self._centers)
+
+
+def synthetic_pyramid(size: int) -> list[da.Array]:
+    """Pink noise blobs on white, as lazy levels ``(H, W, 3)``."""
+    tile = np.random.default_rng(0).integers(
+        90, 240, (CHUNK // 16, CHUNK // 16, 3), np.uint8
+    )
+    tile = np.kron(tile, np.ones((16, 16, 1), np.uint8))
+    repeats = -(-size // CHUNK)
+    base = da.tile(
+        da.from_array(tile, chunks=(CHUNK, CHUNK, 3)), (repeats, repeats, 1)
+    )
+    levels = [base]
+    while max(levels[-1].shape) > 2 * CHUNK:
+        levels.append(levels[-1][::2, ::2].rechunk((CHUNK, CHUNK, 3)))
+    return levels
+
+
+def run_loop(until: Callable[[], bool], at_most: float) -> None:
+    """Let Qt work until something is so, or for some seconds."""
+    end = time.perf_counter() + at_most
+    while time.perf_counter() < end and not until():
+        QCoreApplication.processEvents()
+        time.sleep(0.001)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--model', help='name or folder; else the bundled')
+    parser.add_argument('--size', type=int, default=16384, help='pixels')
+    parser.add_argument('--seconds', type=float, default=15)
+    return parser.parse_args()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,105 @@
+"""What the pathologist reads."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from napari_wsol.inference.settings import Progress
+from napari_wsol.widgets.wording import (
+    describe_answer,
+    describe_area,
+    describe_card,
+    describe_duration,
+    describe_entropies,
+    describe_progress,
+)
+
+from .conftest import prediction
+
+
+def sentence(image, marked, rest, fraction=0.3) -> str:
+    return describe_entropies(
+        prediction(
+            entropy_image=image,
+            entropy_foreground=marked,
+            entropy_background=rest,
+            foreground_fraction=fraction,
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ('entropies', 'says', 'cites'),
+    [
+        ((0.1, 0.05, 0.92), 'explains the answer', ('0.05', '0.92')),
+        ((0.1, 0.05, 0.2), 'may be missing something', ('0.20',)),
+        ((0.1, 0.8, 0.9), 'wrong place or too small', ('0.80',)),
+        ((0.9, 0.05, 0.9), 'unsure about this image', ('0.90',)),
+        ((0.1, 0.9, 0.1, 0.0), 'Nothing was marked', ('0.10',)),
+        ((0.1, None, None), 'sure of its answer', ('0.10',)),
+        ((None, None, None), 'not classified', ()),
+    ],
+)
+def test_one_sentence_fits_the_entropies(entropies, says, cites):
+    text = sentence(*entropies)
+    assert says in text
+    assert all(figure in text for figure in cites)
+    assert text.count('. ') == 0
+
+
+def test_the_answer_names_the_class_in_words():
+    result = prediction(
+        classes=('benign', 'high_grade_in'), class_probabilities=(0.1, 0.9)
+    )
+    assert describe_answer(result) == 'High grade in, 90%'
+    silent = prediction(class_probabilities=None)
+    assert 'not classified' in describe_answer(silent)
+
+
+@pytest.mark.parametrize(
+    ('fraction', 'mm2', 'text'),
+    [
+        (0.1234, 2.5, '2.50 mm² (12.3% of the area looked at)'),
+        (0.5, 0.000123, '0.000123 mm² (50.0% of the area looked at)'),
+        (0, 0.0, '0 mm² (0.0% of the area looked at)'),
+        (0.4, 1234.5, '1234 mm² (40.0% of the area looked at)'),
+        (0.4, None, '40.0% of the area (pixel size not known)'),
+    ],
+)
+def test_areas(fraction, mm2, text):
+    assert describe_area(fraction, mm2) == text
+
+
+@pytest.mark.parametrize(
+    ('seconds', 'text'),
+    [
+        (0.3, 'under a second'),
+        (75, '75 s'),
+        (600, '10 min'),
+        (7500, '2 h 05 min'),
+    ],
+)
+def test_durations(seconds, text):
+    assert describe_duration(seconds) == text
+
+
+def test_progress_tells_rate_and_time_left():
+    text = describe_progress(Progress(2, 10, 'MP', 3.456, 40))
+    assert text == '3.46 MP/s · 40 s left'
+
+
+def test_progress_without_a_rate_tells_what_is_done():
+    text = describe_progress(Progress(0, 0, 'MP', 0, math.inf, 'Loading'))
+    assert text == 'Loading'
+
+
+def test_the_card_in_plain_words(card):
+    rows = dict(describe_card(card))
+    assert rows['Finds'] == 'Glands of any kind'
+    assert '0.5 µm per pixel' in rows['Works at']
+    assert '"background" has nothing to mark' in rows['Tells apart']
+    assert rows['Learned from'] == 'made up'
+    assert 'CC0-1.0' in rows['Licence']
+    assert 'lymph nodes' in rows['Limits']
