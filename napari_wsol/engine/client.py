@@ -46,26 +46,27 @@ class EngineClient:
 
     Parameters
     ----------
-    blocks
-        Serves images that exist only in this process; one is made where None
-        is given.
     jobs
         ``'module:NAME'`` of the ``JobRegistry`` that the engine serves.
     log_folder
         Where the engine's log is kept; None means the cache folder.
     cancel_grace
         Seconds that a job may take to stop by itself when it is cancelled.
+
+    Attributes
+    ----------
+    blocks
+        Hands the engine pixels of images that exist only in this process.
     """
 
     def __init__(
         self,
         *,
-        blocks: BlockService | None = None,
         jobs: str = PLUGIN_JOBS,
         log_folder: Path | None = None,
         cancel_grace: float = 3.0,
     ) -> None:
-        self.blocks = blocks or BlockService()
+        self.blocks = BlockService()
         self._registry = jobs
         self._log_folder = log_folder or cache_folder() / 'logs'
         self._cancel_grace = cancel_grace

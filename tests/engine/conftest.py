@@ -21,7 +21,7 @@ def client(tmp_path: Path) -> Iterator[EngineClient]:
         jobs='fake_jobs:JOBS', log_folder=tmp_path, cancel_grace=0.5
     )
     yield client
-    client.close()
+    client.close(patience=0.5)
 
 
 @pytest.fixture

@@ -220,6 +220,16 @@ def test_the_log_goes_elsewhere_where_its_folder_cannot_be_made(
     assert isinstance(event, Finished)
 
 
+def test_a_long_path_for_temporary_files_is_no_obstacle(
+    do, tmp_path, monkeypatch
+):
+    long = tmp_path / ('long' * 30)
+    long.mkdir()
+    monkeypatch.setattr('tempfile.tempdir', str(long))
+    assert isinstance(do('count', 1)[-1], Finished)
+    assert not list(long.iterdir())
+
+
 def test_closing_ends_everything_at_once(client):
     found = run_in_thread(client, Fake(1, 'wait'))
     assert isinstance(found.get(timeout=10), Progress)

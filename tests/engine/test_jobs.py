@@ -48,8 +48,8 @@ def light_model(card, tmp_path):
 @pytest.fixture
 def pixels():
     generator = np.random.default_rng(0)
-    coarse = generator.integers(90, 230, (16, 20, 3), np.uint8)
-    return coarse.repeat(24, 0).repeat(24, 1)
+    coarse = generator.integers(90, 230, (16, 24, 3), np.uint8)
+    return coarse.repeat(16, 0).repeat(16, 1)
 
 
 def run(engine, image, model, store):
@@ -63,6 +63,7 @@ def probability(store):
     return zarr.open_group(store, mode='r')['probability/0'][:]
 
 
+@pytest.mark.slow
 def test_a_file_and_an_image_in_the_viewer_give_the_same_maps(
     engine, light_model, pixels, tmp_path
 ):
@@ -81,6 +82,7 @@ def test_a_file_and_an_image_in_the_viewer_give_the_same_maps(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == 'win32', reason='POSIX signals')
 def test_after_a_crash_the_same_run_goes_on_where_it_stopped(
     engine, light_model, pixels, tmp_path
