@@ -12,6 +12,9 @@ from napari_wsol.slides.geometry import Box
 CORE_MULTIPLE = 64
 """Cores are a multiple of this many working pixels, so chunks halve."""
 
+LONE_HALO = 64
+"""Largest halo of an image that is one tile: it holds mirrored pixels only."""
+
 BLEND = 16
 """Working pixels on either side of a core border in which tiles blend."""
 
@@ -181,7 +184,7 @@ def make_grid(
         Largest core in working pixels.
     halo
         Context in working pixels, rounded up to a multiple of
-        ``class_stride``.
+        ``class_stride``; at most ``LONE_HALO`` for an image of one tile.
     """
     # A working pixel belongs to the image if its centre does.
     height, width = (
@@ -190,7 +193,9 @@ def make_grid(
     )
     core = max(CORE_MULTIPLE, tile // CORE_MULTIPLE * CORE_MULTIPLE)
     counts = [math.ceil(length / core) for length in (height, width)]
-    multiple = class_stride if counts == [1, 1] else CORE_MULTIPLE
+    multiple = CORE_MULTIPLE
+    if counts == [1, 1]:
+        multiple, halo = class_stride, min(halo, LONE_HALO)
     core_y, core_x = (
         math.ceil(length / count / multiple) * multiple
         for length, count in zip((height, width), counts, strict=True)

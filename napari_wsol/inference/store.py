@@ -220,7 +220,12 @@ def open_store(target: Target, spec: StoreSpec) -> ResultStore:
             and isinstance(record, dict)
             and record.get('fingerprint') == spec.fingerprint
         ):
+            _tidy(target)
             return ResultStore(target, group)
+        if group is not None:
+            # The group's own entry, which says that it is ours, goes last.
+            for name in list(group.keys()):
+                del group[name]
         return ResultStore(target, _create(target, spec))
 
 
@@ -271,6 +276,13 @@ def _existing(target: Target) -> zarr.Group | None:
             'so it is left as it is. Choose another place for the results.'
         )
     return group
+
+
+def _tidy(target: Target) -> None:
+    """Remove what a killed run was writing when it died."""
+    if isinstance(target, Path):
+        for partial in target.rglob('*.partial'):
+            partial.unlink(missing_ok=True)
 
 
 def _create(target: Target, spec: StoreSpec) -> zarr.Group:
