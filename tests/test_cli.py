@@ -1,4 +1,5 @@
 import json
+import sys
 from contextlib import contextmanager
 
 import numpy as np
@@ -7,7 +8,7 @@ import zarr
 from PIL import Image
 
 from napari_wsol import __version__
-from napari_wsol.cli import main
+from napari_wsol.cli import demonstration, main
 from napari_wsol.cli.prediction import result_names
 from napari_wsol.errors import BadInputError
 from napari_wsol.models.card import Architecture
@@ -278,6 +279,41 @@ def test_a_broken_model_is_reported_by_the_list(model, capsys):
     capsys.readouterr()
     assert main(['models', 'list']) == 0
     assert 'config.json' in one_line(capsys.readouterr().err)
+
+
+@pytest.fixture
+def small_demo(trained, monkeypatch):
+    """Let the demo run the tiny model over a corner of its slide."""
+    from napari_wsol.slides import synthetic
+
+    slide = synthetic.synthetic_slide(200, 300)
+    monkeypatch.setattr(synthetic, 'synthetic_slide', lambda: slide)
+    monkeypatch.setattr(demonstration, 'DEFAULT_MODEL', str(trained))
+
+
+def test_demo_without_a_viewer_writes_maps(small_demo, tmp_path):
+    words = ['demo', '--headless', '--output', str(tmp_path / 'demo')]
+    assert main([*words, '--device', 'cpu']) == 0
+    names = {path.name for path in (tmp_path / 'demo').iterdir()}
+    assert names == {
+        'synthetic_slide.zarr',
+        'synthetic_slide.json',
+        'synthetic_slide-maps.png',
+    }
+
+
+@pytest.mark.skipif(
+    sys.platform in ('darwin', 'win32'), reason='there is always a screen'
+)
+def test_demo_without_a_screen_says_so(
+    small_demo, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.delenv('DISPLAY', raising=False)
+    monkeypatch.delenv('WAYLAND_DISPLAY', raising=False)
+    words = ['demo', '--output', str(tmp_path), '--device', 'cpu']
+    assert main(words) == 0
+    assert 'no screen' in one_line(capsys.readouterr().err)
+    assert (tmp_path / 'synthetic_slide.json').exists()
 
 
 @pytest.fixture

@@ -81,7 +81,8 @@ def _show() -> None:
     import napari
 
     viewer = napari.Viewer()
-    viewer.open_sample('napari-wsol', SAMPLE)
+    _, truth = viewer.open_sample('napari-wsol', SAMPLE)
+    truth.visible = False
     _, widget = viewer.window.add_plugin_dock_widget('napari-wsol', 'Localize')
     widget.run()
     napari.run()
