@@ -1,3 +1,3 @@
-"""Weakly supervised localization in histology: classify an image and mark what decided it."""
+"""Weakly supervised localization in histology: mark what decided."""
 
 __version__ = '0.1.0'
