@@ -17,7 +17,6 @@ import os
 import time
 from collections.abc import Callable
 
-import dask.array as da
 import napari
 import numpy as np
 from qtpy.QtCore import QCoreApplication, Qt, QTimer
@@ -27,7 +26,6 @@ from napari_wsol.widgets.localize import LocalizeWidget
 INTERVAL_MS = 5
 PAN_MS = 50
 MPP = 1.0
-CHUNK = 1024
 
 
 def main() -> None:
@@ -49,7 +47,10 @@ def main() -> None:
         raise SystemExit(f'There is no model "{arguments.model}".')
     widget.panel.tissue_only = False
     cores = len(os.sched_getaffinity(0))
-    print(f'{arguments.size} x {arguments.size} px, {cores} cores')
+    print(
+        f'{arguments.size} x {arguments.size} px, {cores} cores, other work '
+        f'keeps {os.getloadavg()[0]:.1f} of them busy'
+    )
     run_loop(until=lambda: widget.engine_is_ready, at_most=180)
     measure('idle', arguments.seconds)
     with Panning(viewer):
@@ -124,19 +125,15 @@ class Panning:
         self._camera.center = next(self._centers)
 
 
-def synthetic_pyramid(size: int) -> list[da.Array]:
-    """Pink noise blobs on white, as lazy levels ``(H, W, 3)``."""
-    tile = np.random.default_rng(0).integers(
-        90, 240, (CHUNK // 16, CHUNK // 16, 3), np.uint8
-    )
-    tile = np.kron(tile, np.ones((16, 16, 1), np.uint8))
-    repeats = -(-size // CHUNK)
-    base = da.tile(
-        da.from_array(tile, chunks=(CHUNK, CHUNK, 3)), (repeats, repeats, 1)
-    )
-    levels = [base]
-    while max(levels[-1].shape) > 2 * CHUNK:
-        levels.append(levels[-1][::2, ::2].rechunk((CHUNK, CHUNK, 3)))
+def synthetic_pyramid(size: int) -> list[np.ndarray]:
+    """Coloured blocks in memory, levels ``(H, W, 3)``, finest first."""
+    block = 16
+    generator = np.random.default_rng(0)
+    blocks = generator.integers(90, 240, (512 // block,) * 2 + (3,), np.uint8)
+    field = np.kron(blocks, np.ones((block, block, 1), np.uint8))
+    levels = [np.tile(field, (size // 512, size // 512, 1))]
+    while max(levels[-1].shape) > 2048:
+        levels.append(np.ascontiguousarray(levels[-1][::2, ::2]))
     return levels
 
 
@@ -151,7 +148,7 @@ def run_loop(until: Callable[[], bool], at_most: float) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--model', help='name or folder; else the bundled')
-    parser.add_argument('--size', type=int, default=16384, help='pixels')
+    parser.add_argument('--size', type=int, default=8192, help='pixels')
     parser.add_argument('--seconds', type=float, default=15)
     return parser.parse_args()
 
