@@ -6,7 +6,7 @@ enters a loss, a threshold or the choice of a checkpoint. The official
 validation cases are kept for measuring; an eighth of the training cases is
 held out for everything that is chosen.
 
-    python benchmarks/train_starter.py EBHI_SEG/labels.csv --output runs/starter
+    python benchmarks/train_starter.py EBHI/labels.csv --output runs/starter
 
 It can be stopped and run again with ``--resume``.
 """
@@ -43,13 +43,14 @@ RECIPE = {
     'negative_class': 'background',
     'mpp': 1.0,
     'crop': 192,
+    'margin': 32,
     'batch': 16,
     'draws': 1600,
-    'epochs': 4,
+    'epochs': 3,
     'stride': 4,
     'student_epochs': 5,
     'student_stride': 4,
-    'rounds': 2,
+    'rounds': 1,
     'scale_jitter': 1.4,
     'stain_jitter': 0.3,
     'light_jitter': 0.2,
@@ -79,7 +80,7 @@ def write_labels(source, output):
         return 'val' if row['group'] in chosen else 'train'
 
     return annotate(
-        source, output, side=48, most=4, rename=CLASS_OF, splits=split
+        source, output, side=32, most=4, rename=CLASS_OF, splits=split
     )
 
 

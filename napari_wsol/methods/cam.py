@@ -6,7 +6,7 @@ from torch import Tensor
 
 from napari_wsol.methods.method import Batch, Method
 from napari_wsol.methods.terms import image_cross_entropy
-from napari_wsol.models.localizer import Localizer
+from napari_wsol.models.localizer import Localizer, without_margin
 
 
 class ClassActivation(Method):
@@ -19,12 +19,19 @@ class ClassActivation(Method):
     def terms(self, network: Localizer, batch: Batch) -> dict[str, Tensor]:
         """Localizer and classifier each learn the image's class."""
         features = network.encoder(batch.images)
-        maps = network.localizer_maps(features)
+        maps = without_margin(
+            network.localizer_maps(features), batch.margin // network.stride
+        )
         network.pixel_logits(maps.detach())
-        whole = network.image_scores(network.classifier(features[-1]))
+        cells = without_margin(
+            network.classifier(features[-1]),
+            batch.margin // network.class_stride,
+        )
         return {
             'localizer': image_cross_entropy(
                 network.image_scores(maps), batch.labels
             ),
-            'classifier': image_cross_entropy(whole, batch.labels),
+            'classifier': image_cross_entropy(
+                network.image_scores(cells), batch.labels
+            ),
         }

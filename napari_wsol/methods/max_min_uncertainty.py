@@ -7,6 +7,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from napari_wsol.methods.method import Batch, Method
 from napari_wsol.methods.terms import (
@@ -18,7 +19,7 @@ from napari_wsol.methods.terms import (
     size_barrier,
     surrogate_uncertainty,
 )
-from napari_wsol.models.localizer import Localizer, resize
+from napari_wsol.models.localizer import Localizer, resize, without_margin
 
 
 @dataclass
@@ -80,10 +81,14 @@ class MaxMinUncertainty(Method):
         cells = network.classifier(features[-1])
         terms = {
             'classifier': image_cross_entropy(
-                network.image_scores(cells), batch.labels
+                network.image_scores(
+                    without_margin(cells, batch.margin // network.class_stride)
+                ),
+                batch.labels,
             )
         }
-        terms.update(self._localizer_terms(network, maps, batch.labels))
+        inner = without_margin(maps, batch.margin // network.stride)
+        terms.update(self._localizer_terms(network, inner, batch.labels))
         positive = is_positive(network, batch.labels)
         terms.update(
             self._masked_terms(
@@ -180,19 +185,15 @@ def pixel_labels(network: Localizer, batch: Batch) -> Tensor:
 def cell_labels(network: Localizer, pixels: Tensor) -> Tensor:
     """Pixel classes ``(B, H, W)`` -> class indices of the classifier's cells.
 
-    A cell has a label where all its pixels agree on one. Only for a network
-    with a fully negative class, whose pixel channels are [it, *ROI classes].
+    A cell has a label where at least half of its pixels have it and none has
+    another. Only for a network with a fully negative class, whose pixel
+    channels are [it, *ROI classes].
     """
     assert network.negative_class is not None
-    side = network.class_stride
-    blocks = pixels[:, None].float()
-    highest = torch.nn.functional.max_pool2d(blocks, side)[:, 0].long()
-    lowest = -torch.nn.functional.max_pool2d(-blocks, side)[:, 0].long()
     negative = network.classes.index(network.negative_class)
     order = torch.tensor([negative, *network.roi], device=pixels.device)
-    known = (highest == lowest) & (lowest != IGNORE)
-    return torch.where(
-        known,
-        order[lowest.clamp_min(0)],
-        torch.full_like(lowest, IGNORE),
-    )
+    each = torch.stack([pixels == i for i in range(len(order))], 1).float()
+    share = functional.avg_pool2d(each, network.class_stride)
+    most, which = share.max(1)
+    known = (most >= 0.5) & (share.sum(1) == most)
+    return torch.where(known, order[which], torch.full_like(which, IGNORE))

@@ -26,12 +26,16 @@ class Batch:
         pixel head, 0 being background.
     weights
         ``(B, H, W)`` trust in each pixel's label, or None for one.
+    margin
+        Pixels along each side that are context only: a convolution's zero
+        padding reaches into them, as it reaches into the halo of a tile.
     """
 
     images: Tensor
     labels: Tensor
     pixels: Tensor
     weights: Tensor | None = None
+    margin: int = 0
 
 
 class Method(ABC):

@@ -276,6 +276,13 @@ def resize(maps: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:
     return F.interpolate(maps, size=tuple(size), mode='bilinear')
 
 
+def without_margin(maps: Tensor, margin: int) -> Tensor:
+    """``(B, C, h, w)`` less ``margin`` cells along each side."""
+    if margin == 0:
+        return maps
+    return maps[..., margin:-margin, margin:-margin]
+
+
 def entropy(probability: Tensor, dim: int = -1) -> Tensor:
     """Entropy divided by log(K), so that 1 means "knows nothing"."""
     terms = torch.special.entr(probability).sum(dim)

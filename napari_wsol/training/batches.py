@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from napari_wsol.methods.method import Batch
+from napari_wsol.methods.terms import IGNORE
 from napari_wsol.models.card import Normalization
 from napari_wsol.slides.geometry import Box
+from napari_wsol.slides.mirroring import read_mirrored
 from napari_wsol.slides.slide import RGB
 from napari_wsol.training.augmentation import ColourJitter
 from napari_wsol.training.views import (
@@ -20,7 +22,6 @@ from napari_wsol.training.views import (
     View,
     opened,
     pixel_classes,
-    read_reflected,
     working_step,
 )
 
@@ -33,6 +34,9 @@ class Sampler:
     ----------
     mpp, crop
         Working µm per pixel, and side of a crop in working pixels.
+    margin
+        Context along each side of a crop, in working pixels, from the image
+        where it goes on and mirrored where it ends.
     scale
         Crops show the image between ``1 / scale`` and ``scale`` times its
         size.
@@ -46,7 +50,8 @@ class Sampler:
     normalization: Normalization
     roi: list[int]
     mpp: float | None
-    crop: int = 256
+    crop: int = 192
+    margin: int = 32
     batch: int = 8
     scale: float = 1.25
     balance: float = 0.5
@@ -100,7 +105,12 @@ class Sampler:
         images = self.colour(images, generator)
         labels = torch.tensor([self.views[i].label for i in chunk])
         pixels = torch.from_numpy(np.stack([pixel for _, pixel in drawn]))
-        return Batch(normalised(images, self.normalization), labels, pixels)
+        return Batch(
+            normalised(images, self.normalization),
+            labels,
+            pixels,
+            margin=self.margin,
+        )
 
     def _crop(
         self, view: View, rng: np.random.Generator
@@ -110,17 +120,25 @@ class Sampler:
         step_y, step_x = (
             step / zoom for step in working_step(slide, self.mpp)
         )
-        height, width = self.crop * step_y, self.crop * step_x
         region = view.region
-        slack_y, slack_x = region.height - height, region.width - width
+        slack_y = region.height - self.crop * step_y
+        slack_x = region.width - self.crop * step_x
+        core_y = region.y + slack_y * (rng.uniform() if slack_y > 0 else 0.5)
+        core_x = region.x + slack_x * (rng.uniform() if slack_x > 0 else 0.5)
+        side = self.crop + 2 * self.margin
         box = Box(
-            region.y + slack_y * (rng.uniform() if slack_y > 0 else 0.5),
-            region.x + slack_x * (rng.uniform() if slack_x > 0 else 0.5),
-            height,
-            width,
+            core_y - self.margin * step_y,
+            core_x - self.margin * step_x,
+            side * step_y,
+            side * step_x,
         )
-        image = read_reflected(slide, box, self.crop, self.crop)
-        pixels = pixel_classes(view, box, self.crop, self.crop, self.roi)
+        image = read_mirrored(slide, box, side, side)
+        pixels = pixel_classes(view, box, side, side, self.roi)
+        if self.margin:
+            core = slice(self.margin, -self.margin)
+            kept = pixels[core, core].copy()
+            pixels[:] = IGNORE
+            pixels[core, core] = kept
         turns = int(rng.integers(4))
         image, pixels = np.rot90(image, turns), np.rot90(pixels, turns)
         if rng.uniform() < 0.5:

@@ -22,6 +22,9 @@ class TrainingConfig(BaseModel):
     tissue: str = ''
 
     encoder: str = 'tf_efficientnet_lite0'
+    weights: Literal['imagenet', 'random'] = Field(
+        'imagenet', description='What the encoder starts from.'
+    )
     stride: int = 8
     channels: int = 64
     modalities: int = 5
@@ -31,7 +34,15 @@ class TrainingConfig(BaseModel):
     data_mpp: float | None = Field(
         None, gt=0, description='µm per px of images that state none.'
     )
-    crop: int = Field(256, multiple_of=32)
+    crop: int = Field(
+        192, multiple_of=32, description='Side of a crop, in working px.'
+    )
+    margin: int = Field(
+        32,
+        ge=0,
+        multiple_of=32,
+        description='Context along each side of a crop, in working px.',
+    )
     scale_jitter: float = Field(1.25, ge=1)
     stain_jitter: float = Field(0.2, ge=0)
     light_jitter: float = Field(0.15, ge=0)

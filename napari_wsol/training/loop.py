@@ -61,10 +61,11 @@ class Objective(nn.Module):
         self.method = method
 
     def forward(
-        self, images: Tensor, labels: Tensor, pixels: Tensor
+        self, images: Tensor, labels: Tensor, pixels: Tensor, margin: int
     ) -> dict[str, Tensor]:
         """The weighted terms of the loss."""
-        return self.method.terms(self.network, Batch(images, labels, pixels))
+        batch = Batch(images, labels, pixels, margin=margin)
+        return self.method.terms(self.network, batch)
 
     def train(self, mode: bool = True) -> Objective:
         """Train, the encoder's BatchNorm staying as it was pretrained."""
@@ -142,7 +143,7 @@ def fit(
             images, labels, pixels = fabric.to_device(
                 (batch.images, batch.labels, batch.pixels)
             )
-            terms = objective(images, labels, pixels)
+            terms = objective(images, labels, pixels, batch.margin)
             loss = torch.stack(list(terms.values())).sum()
             if not torch.isfinite(loss):
                 raise WsolError(_not_finite(terms, stage, epoch))

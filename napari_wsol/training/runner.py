@@ -143,7 +143,7 @@ class Training:
             'data',
             f'{len(views)} training and {len(validation)} validation images',
         )
-        scanner = Scanner(self.normalization, config.mpp)
+        scanner = Scanner(self.normalization, config.mpp, margin=config.margin)
         network = None
         for round_ in range(config.rounds + 1):
             stage = 'teacher' if round_ == 0 else f'student-{round_}'
@@ -200,10 +200,17 @@ class Training:
             classifier_scale=config.classifier_scale,
         )
         network = Localizer(architecture, self.classes, config.negative_class)
-        load_imagenet_weights(network.encoder, config.encoder)
         if self.init is not None:
-            donor = load_model(self.init).network
-            network.encoder.load_state_dict(donor.encoder.state_dict())
+            donor = load_model(self.init)
+            if donor.card.architecture.encoder != config.encoder:
+                raise BadInputError(
+                    f'The model "{donor.card.name}" has the encoder '
+                    f'{donor.card.architecture.encoder}, the run '
+                    f'{config.encoder}: choose the same.'
+                )
+            network.encoder.load_state_dict(donor.network.encoder.state_dict())
+        elif config.weights == 'imagenet':
+            load_imagenet_weights(network.encoder, config.encoder)
         return network
 
     def _method(self) -> Method:
@@ -227,6 +234,7 @@ class Training:
             roi,
             config.mpp,
             crop=config.crop,
+            margin=config.margin,
             batch=config.batch,
             scale=config.scale_jitter,
             balance=config.balance,

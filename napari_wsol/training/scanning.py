@@ -12,14 +12,16 @@ from torch import Tensor
 
 from napari_wsol.methods.terms import IGNORE
 from napari_wsol.models.card import Normalization
-from napari_wsol.models.localizer import Localizer, resize
+from napari_wsol.models.localizer import Localizer, resize, without_margin
+from napari_wsol.models.precision import cpu_has_bfloat16
+from napari_wsol.slides.geometry import Box
+from napari_wsol.slides.mirroring import read_mirrored
 from napari_wsol.training.batches import normalised
 from napari_wsol.training.views import (
     PixelMap,
     View,
     opened,
     pixel_classes,
-    read_reflected,
     working_step,
 )
 
@@ -43,13 +45,16 @@ class Scan:
 class Scanner:
     """Runs a network over views in one pass each.
 
-    Views are crops of a bounded size (``training.views``); slides are
+    Each is read with ``margin`` working pixels around it, mirrored where the
+    image ends, that are cut off again: what a tile's halo does. Views are
+    crops of a bounded size (``training.views``); slides are
     ``inference``'s business.
     """
 
     normalization: Normalization
     mpp: float | None
     batch: int = 16
+    margin: int = 32
 
     @torch.inference_mode()
     def scan(
@@ -89,11 +94,17 @@ class Scanner:
             with torch.autocast(
                 images.device.type,
                 torch.bfloat16,
-                enabled=images.device.type == 'cuda',
+                enabled=_has_bfloat16(images.device),
             ):
                 features = network.encoder(shown)
-                maps = network.localizer_maps(features)
-                whole = network.classifier(features[-1])
+                maps = without_margin(
+                    network.localizer_maps(features),
+                    self.margin // network.stride,
+                )
+                whole = without_margin(
+                    network.classifier(features[-1]),
+                    self.margin // network.class_stride,
+                )
             pixel = network.pixel_logits(maps).float()
             pixel = (pixel / network.pixel_temperature).softmax(1)
             pixels.append(pixel.flip(side) if side else pixel)
@@ -128,12 +139,29 @@ class Scanner:
 
     def _image(self, view: View, zoom: float, network: Localizer) -> Tensor:
         height, width = self._shape(view, zoom, network.class_stride)
-        pixels = read_reflected(
-            opened(view.path, view.mpp), view.region, height, width
+        region, margin = view.region, self.margin
+        step_y, step_x = region.height / height, region.width / width
+        around = Box(
+            region.y - margin * step_y,
+            region.x - margin * step_x,
+            region.height + 2 * margin * step_y,
+            region.width + 2 * margin * step_x,
+        )
+        pixels = read_mirrored(
+            opened(view.path, view.mpp),
+            around,
+            height + 2 * margin,
+            width + 2 * margin,
         )
         image = torch.from_numpy(np.ascontiguousarray(pixels))
         image = image.permute(2, 0, 1).float() / 255
         return normalised(image[None], self.normalization)[0]
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    if device.type == 'cuda':
+        return torch.cuda.is_bf16_supported()
+    return device.type == 'cpu' and cpu_has_bfloat16()
 
 
 def validation_figures(

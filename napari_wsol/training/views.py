@@ -14,7 +14,7 @@ from napari_wsol.methods.terms import IGNORE
 from napari_wsol.slides.geometry import Box
 from napari_wsol.slides.opening import open_slide
 from napari_wsol.slides.pixel_size import PixelSize, require_pixel_size
-from napari_wsol.slides.slide import RGB, Slide
+from napari_wsol.slides.slide import Slide
 from napari_wsol.training.table import Row
 
 PixelMap = npt.NDArray[np.int64]
@@ -134,37 +134,6 @@ def _around(box: Box, height: float, width: float) -> Box:
         height,
         width,
     )
-
-
-def read_reflected(slide: Slide, box: Box, height: int, width: int) -> RGB:
-    """A box resampled to ``(height, width, 3)``, mirrored outside the image.
-
-    Nothing that a network sees is invented white or black.
-    """
-    step_y, step_x = box.height / height, box.width / width
-    top, bottom = _inside(box.y, box.bottom, slide.shape[0], step_y, height)
-    left, right = _inside(box.x, box.right, slide.shape[1], step_x, width)
-    part = Box(
-        box.y + top * step_y,
-        box.x + left * step_x,
-        (bottom - top) * step_y,
-        (right - left) * step_x,
-    )
-    pixels = slide.read_resized(part, bottom - top, right - left)
-    around = ((top, height - bottom), (left, width - right), (0, 0))
-    if not any(sum(pair) for pair in around):
-        return pixels
-    return np.pad(pixels, around, mode='reflect')
-
-
-def _inside(
-    start: float, stop: float, length: int, step: float, cells: int
-) -> tuple[int, int]:
-    """First and last + 1 of ``cells`` that lie within ``[0, length]``."""
-    first = max(0, int(np.ceil(-start / step - 1e-6)))
-    last = cells - max(0, int(np.ceil((stop - length) / step - 1e-6)))
-    first = min(first, cells - 1)
-    return first, max(last, first + 1)
 
 
 def pixel_classes(

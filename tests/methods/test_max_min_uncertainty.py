@@ -84,12 +84,14 @@ def test_unlabelled_images_teach_pixels_only():
     assert terms['cells'].item() > 0
 
 
-def test_a_cell_is_labelled_where_all_its_pixels_agree():
+def test_a_cell_is_labelled_where_half_its_pixels_agree():
     net = network('background')
     pixels = torch.full((1, 64, 64), -1)
     pixels[0, :32, :32] = 2
-    pixels[0, 32:, 32:] = 0
-    pixels[0, 32:, :31] = 1
+    pixels[0, :32, 32:] = 0
+    pixels[0, :8, 32:] = 1
+    pixels[0, 32:, :15] = 1
+    pixels[0, 32:, 48:] = 0
     cells = cell_labels(net, pixels)
     assert cells.tolist() == [[[2, -1], [-1, 0]]]
 

@@ -1,0 +1,182 @@
+"""A run from table to model, killed and resumed, on a tiny network."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from napari_wsol.errors import BadInputError, WsolError
+from napari_wsol.models.loading import load_model
+from napari_wsol.training.config import TrainingConfig
+from napari_wsol.training.loop import EpochDone, StepDone
+from napari_wsol.training.runner import StageDone, train
+
+TINY = {
+    'encoder': 'test_efficientnet',
+    'weights': 'random',
+    'crop': 64,
+    'margin': 32,
+    'batch': 4,
+    'channels': 8,
+    'epochs': 2,
+    'student_epochs': 1,
+    'stride': 8,
+    'student_stride': 8,
+    'device': 'cpu',
+    'precision': 'float32',
+    'learning_rate_encoder': 1e-3,
+}
+
+
+@pytest.fixture(scope='module')
+def table(tmp_path_factory):
+    """Striped and dotted squares on flat tissue, with fields."""
+    folder = tmp_path_factory.mktemp('data')
+    rng = np.random.default_rng(0)
+    with (folder / 'labels.csv').open('w', newline='') as file:
+        writer = csv.writer(file)
+        writer.writerow(['image', 'label', 'group', 'split', 'field', 'mpp'])
+        for number in range(12):
+            label = ('stripes', 'dots')[number % 2]
+            pixels = np.full((96, 96, 3), 210, np.uint8)
+            pixels += rng.integers(0, 20, pixels.shape, np.uint8)
+            step = 1 if label == 'stripes' else 4
+            pixels[16:64:4, 16:64:step] = (120, 40, 120)
+            name = f'{number}.png'
+            Image.fromarray(pixels).save(folder / name)
+            split = 'val' if number >= 8 else 'train'
+            about = [f'p{number}', split]
+            writer.writerow([name, label, *about, '', 1.0])
+            writer.writerow([name, label, *about, '16,16,32,32', 1.0])
+            writer.writerow([name, 'flat', *about, '64,0,32,96', 1.0])
+    return folder / 'labels.csv'
+
+
+def config(**changes):
+    return TrainingConfig(
+        **{**TINY, 'negative_class': 'flat', 'mpp': 1.0, **changes}
+    )
+
+
+def weights(run):
+    return load_file(run / 'model' / 'model.safetensors')
+
+
+@pytest.fixture(scope='module')
+def run(table, tmp_path_factory):
+    output = tmp_path_factory.mktemp('run') / 'whole'
+    return output, list(train(table, config(rounds=1), output))
+
+
+def test_a_run_leaves_everything_behind(run):
+    output, events = run
+    assert (output / 'config.json').exists()
+    for stage in ('teacher', 'student-1'):
+        assert (output / stage / 'last.pt').exists()
+        assert (output / stage / 'best.pt').exists()
+    with (output / 'teacher' / 'metrics.csv').open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row['epoch'] for row in rows] == ['0', '1']
+    assert {'classifier', 'pixels', 'validation_error'} <= set(rows[0])
+    assert sum(isinstance(e, EpochDone) for e in events) == 3
+    assert isinstance(events[-1], StageDone)
+
+
+def test_the_model_states_how_it_was_made(run):
+    card = load_model(run[0] / 'model').card
+    assert card.classes == ('flat', 'dots', 'stripes')
+    assert card.negative_class == 'flat'
+    assert card.mpp == 1.0
+    assert card.training.recipe['rounds'] == 1
+    assert card.training.labels == '12 image labels, 24 field labels'
+    assert 'validation_error' in card.metrics['validation labels']
+
+
+@pytest.mark.parametrize('stop_after', [1, 3, 5])
+def test_killed_and_resumed_ends_the_same(run, table, tmp_path, stop_after):
+    """Stopped after some steps, as if the process had died there."""
+    output = tmp_path / 'run'
+    steps = 0
+    for event in train(table, config(rounds=1), output):
+        steps += isinstance(event, StepDone)
+        if steps == stop_after:
+            break
+    list(train(table, config(rounds=1), output, resume=True))
+    expected, found = weights(run[0]), weights(output)
+    assert all(torch.equal(expected[key], found[key]) for key in expected)
+
+
+def test_other_settings_do_not_resume(run, table):
+    with pytest.raises(BadInputError, match='other settings'):
+        train(table, config(rounds=1, seed=1), run[0], resume=True)
+
+
+def test_a_used_folder_is_not_overwritten(run, table):
+    with pytest.raises(BadInputError, match='not empty'):
+        train(table, config(), run[0])
+
+
+def test_nothing_to_resume_is_said(table, tmp_path):
+    with pytest.raises(BadInputError, match='no run to resume'):
+        train(table, config(), tmp_path / 'none', resume=True)
+
+
+def test_an_unknown_negative_class_is_refused(table, tmp_path):
+    with pytest.raises(BadInputError, match='fully negative'):
+        train(table, config(negative_class='normal'), tmp_path / 'run')
+
+
+def test_without_a_negative_class_both_regions_are_everywhere(
+    table, tmp_path
+):
+    run = config(negative_class=None, epochs=1)
+    list(train(_images_only(table, tmp_path), run, tmp_path / 'run'))
+    card = load_model(tmp_path / 'run' / 'model').card
+    assert card.architecture.pixel_head == 'class-maps'
+    assert card.threshold == 0.5
+
+
+def test_cam_is_trained_by_the_same_command(table, tmp_path):
+    run = config(negative_class=None, epochs=1, method='cam')
+    list(train(_images_only(table, tmp_path), run, tmp_path / 'run'))
+    with (tmp_path / 'run' / 'teacher' / 'metrics.csv').open() as file:
+        names = next(csv.reader(file))
+    assert names[1:3] == ['localizer', 'classifier']
+
+
+def test_a_loss_that_is_no_number_is_named(table, tmp_path):
+    wild = config(learning_rate_heads=1e30, learning_rate_encoder=1e30)
+    with pytest.raises(WsolError, match='no longer a number'):
+        list(train(table, wild, tmp_path / 'run'))
+
+
+def test_start_from_a_model_of_another_encoder_is_refused(
+    run, table, tmp_path
+):
+    other = config(encoder='test_resnet')
+    with pytest.raises(BadInputError, match='choose the same'):
+        list(
+            train(table, other, tmp_path / 'run', init=run[0] / 'model')
+        )
+
+
+def _images_only(table, folder):
+    with table.open() as file:
+        rows = [row for row in csv.DictReader(file) if not row['field']]
+    path = folder / 'images.csv'
+    with path.open('w', newline='') as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({**row, 'image': table.parent / row['image']})
+    return path
+
+
+def test_the_configuration_is_written_resolved(run):
+    told = json.loads((run[0] / 'config.json').read_text())
+    assert told['training']['seed'] == 0
+    assert told['classes'] == ['flat', 'dots', 'stripes']
