@@ -5,14 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import cast
 
 import numpy as np
-import zarr
-from zarr.storage import MemoryStore
+import numpy.typing as npt
 
 from napari_wsol.errors import BadInputError
 from napari_wsol.evaluation.pixels import (
@@ -21,13 +19,8 @@ from napari_wsol.evaluation.pixels import (
     confusion,
 )
 from napari_wsol.evaluation.truth import read_mask, sample_map
-from napari_wsol.inference.predicting import predict
-from napari_wsol.inference.settings import (
-    ChunkDone,
-    Prediction,
-    PredictionSettings,
-    Progress,
-)
+from napari_wsol.inference.inmemory import probability_of
+from napari_wsol.inference.settings import Prediction, PredictionSettings
 from napari_wsol.models.loading import LoadedModel
 from napari_wsol.slides.opening import open_slide
 from napari_wsol.slides.pixel_size import PixelSize
@@ -180,12 +173,15 @@ class Evaluation:
         self, row: Row, label: str | None, present: list[str]
     ) -> ImageResult:
         slide = self._open(row)
-        store = MemoryStore()
-        prediction = _finish(predict(slide, self.model, store, self.settings))
+        probability, prediction = probability_of(
+            slide, self.model, self.settings
+        )
         predicted = _most_likely(prediction, present)
         at_threshold = None
         if row.mask is not None:
-            at_threshold = self._compare(row.mask, slide, store, prediction)
+            at_threshold = self._compare(
+                row.mask, slide, probability, prediction
+            )
             self.confusion += at_threshold
         return ImageResult(
             image=row.image.name,
@@ -220,13 +216,11 @@ class Evaluation:
         self,
         mask: Path,
         slide: Slide,
-        store: MemoryStore,
+        probability: npt.NDArray[np.float32],
         prediction: Prediction,
     ) -> Confusion:
         """Count at level-0 resolution, some rows at a time."""
         truth = read_mask(mask, slide.shape)
-        group = zarr.open_group(store, mode='r')
-        probability = np.asarray(group['probability/0'])
         height, width = slide.shape
         columns = (np.arange(width) + 0.5 - prediction.origin_x) / (
             prediction.step_x
@@ -260,17 +254,6 @@ def write_report(
             f'The report cannot be written to "{path}" ({error.strerror}). '
             'Choose another place.'
         ) from error
-
-
-def _finish(
-    events: Generator[Progress | ChunkDone, None, Prediction],
-) -> Prediction:
-    """Drive a prediction to its end."""
-    while True:
-        try:
-            next(events)
-        except StopIteration as end:
-            return cast('Prediction', end.value)
 
 
 def _most_likely(prediction: Prediction, present: list[str]) -> str | None:

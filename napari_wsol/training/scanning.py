@@ -160,7 +160,7 @@ class Scanner:
 
 def _has_bfloat16(device: torch.device) -> bool:
     if device.type == 'cuda':
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     return device.type == 'cpu' and cpu_has_bfloat16()
 
 

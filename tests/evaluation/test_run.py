@@ -1,0 +1,119 @@
+"""A report of labels, and of masks where there are some."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from napari_wsol.errors import BadInputError
+from napari_wsol.evaluation.run import Evaluation, choose_rows, write_report
+from napari_wsol.evaluation.truth import read_mask, sample_map
+from napari_wsol.models.card import (
+    Architecture,
+    ModelCard,
+    Normalization,
+    TrainingRecord,
+)
+from napari_wsol.models.loading import load_model, save_model
+from napari_wsol.models.localizer import Localizer
+from napari_wsol.training.table import read_table
+
+CARD = ModelCard(
+    name='tiny',
+    title='Tiny',
+    finds='dark things',
+    tissue='none',
+    method='max-min-uncertainty',
+    architecture=Architecture(
+        encoder='test_efficientnet', channels=8, pixel_head='softmax'
+    ),
+    classes=('background', 'benign', 'malignant'),
+    negative_class='background',
+    mpp=1.0,
+    tile=128,
+    halo=32,
+    normalization=Normalization(mean=(0.5,) * 3, std=(0.5,) * 3),
+    training=TrainingRecord(data='none'),
+)
+
+
+@pytest.fixture(scope='module')
+def model(tmp_path_factory):
+    torch.manual_seed(0)
+    network = Localizer(CARD.architecture, CARD.classes, 'background')
+    path = tmp_path_factory.mktemp('model') / 'tiny'
+    return load_model(save_model(path, CARD, network))
+
+
+@pytest.fixture
+def data(tmp_path):
+    rng = np.random.default_rng(0)
+    mask = np.zeros((64, 80), np.uint8)
+    mask[16:48, 16:48] = 255
+    lines = ['image,label,mask,split,mpp']
+    for name, label in (('a', 'benign'), ('b', 'malignant'), ('c', 'odd')):
+        pixels = rng.integers(0, 255, (64, 80, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f'{name}.png')
+        Image.fromarray(mask).save(tmp_path / f'{name}_mask.png')
+        stated = '' if name == 'b' else f'{name}_mask.png'
+        lines.append(f'{name}.png,{label},{stated},test,1.0')
+    (tmp_path / 'data.csv').write_text('\n'.join(lines))
+    return tmp_path / 'data.csv'
+
+
+def test_a_report_has_what_the_design_fixes(model, data, tmp_path):
+    table = read_table(data)
+    evaluation = Evaluation(model, choose_rows(table, 'test'))
+    results = list(evaluation.run())
+    report = evaluation.report('data.csv', 'test')
+    path = tmp_path / 'out' / 'report.json'
+    write_report(report, results, path)
+    told = json.loads(path.read_text())
+    assert told['n_images'] == 3
+    assert told['n_masks'] == 2
+    for name in ('classification_error', 'f1_foreground', 'f1_background'):
+        assert 0 <= told[name] <= 100
+    assert told['tp'] + told['fn'] == pytest.approx(100)
+    assert told['fp'] + told['tn'] == pytest.approx(100)
+    with path.with_suffix('.csv').open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row['image'] for row in rows] == ['a.png', 'b.png', 'c.png']
+    assert rows[1]['f1_foreground'] == ''
+
+
+def test_a_label_the_model_does_not_know_is_not_judged(model, data):
+    evaluation = Evaluation(model, choose_rows(read_table(data), None))
+    results = list(evaluation.run())
+    assert [r.correct is None for r in results] == [False, False, True]
+
+
+def test_images_are_told_apart_among_the_labels_of_the_set(model, data):
+    evaluation = Evaluation(model, choose_rows(read_table(data), None))
+    assert {r.predicted for r in evaluation.run()} <= {'benign', 'malignant'}
+
+
+def test_labels_can_be_renamed(model, data):
+    evaluation = Evaluation(
+        model, choose_rows(read_table(data), None), rename={'odd': 'benign'}
+    )
+    assert all(r.correct is not None for r in evaluation.run())
+
+
+def test_an_unknown_split_is_named(data):
+    with pytest.raises(BadInputError, match='no split "val"'):
+        choose_rows(read_table(data), 'val')
+
+
+def test_a_mask_of_another_size_is_refused(data):
+    with pytest.raises(BadInputError, match='must be the same'):
+        read_mask(data.parent / 'a_mask.png', (10, 10))
+
+
+def test_a_map_is_sampled_between_its_cells():
+    values = np.array([[0.0, 1.0], [2.0, 3.0]])
+    places = np.array([-1.0, 0.5, 5.0])
+    sampled = sample_map(values, places, places)
+    assert sampled.tolist() == [[0, 0.5, 1], [1, 1.5, 2], [2, 2.5, 3]]
