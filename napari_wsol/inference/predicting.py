@@ -364,6 +364,7 @@ def _prediction(
         seconds=seconds,
         megapixels=math.fsum(map(grid.megapixels, planned)),
         notes=notes,
+        background_probabilities=None if answer is None else answer.background,
     )
 
 

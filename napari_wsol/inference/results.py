@@ -14,7 +14,7 @@ from napari_wsol.inference.settings import Prediction
 FORMAT_VERSION = 1
 
 _PACKAGES = ('napari-wsol', 'torch', 'timm', 'numpy', 'zarr')
-_BY_CLASS = 'class_probabilities'
+_BY_CLASS = ('class_probabilities', 'background_probabilities')
 
 
 def write_card(path: Path, prediction: Prediction) -> None:
@@ -31,14 +31,11 @@ def write_card(path: Path, prediction: Prediction) -> None:
     entries: dict[str, Any] = asdict(prediction)
     entries['image'] = Path(prediction.image).name
     entries['store'] = Path(prediction.store).name
-    if prediction.class_probabilities is not None:
-        entries[_BY_CLASS] = dict(
-            zip(
-                prediction.classes,
-                prediction.class_probabilities,
-                strict=True,
+    for name in _BY_CLASS:
+        if entries[name] is not None:
+            entries[name] = dict(
+                zip(prediction.classes, entries[name], strict=True)
             )
-        )
     card = {
         'format_version': FORMAT_VERSION,
         **entries,
@@ -74,8 +71,9 @@ def read_card(path: Path) -> Prediction:
             )
         entries.pop('versions')
         entries['store'] = str(path.parent / entries['store'])
-        if entries[_BY_CLASS] is not None:
-            entries[_BY_CLASS] = tuple(entries[_BY_CLASS].values())
+        for name in _BY_CLASS:
+            if entries[name] is not None:
+                entries[name] = tuple(entries[name].values())
         for name in ('classes', 'roi_classes', 'notes'):
             entries[name] = tuple(entries[name])
         return Prediction(**entries)

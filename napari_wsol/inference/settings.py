@@ -81,6 +81,8 @@ class Prediction:
         Level-0 pixels per map pixel along y and x.
     origin_y, origin_x
         Level-0 coordinate of the maps' top-left corner (corner, not centre).
+    background_probabilities
+        Of each class, with the foreground hidden.
     """
 
     image: str
@@ -109,3 +111,4 @@ class Prediction:
     seconds: float
     megapixels: float
     notes: tuple[str, ...] = ()
+    background_probabilities: tuple[float, ...] | None = None

@@ -21,11 +21,13 @@ class ImageAnswer:
     """What the classifier says about an image.
 
     Entropies are divided by log(C); of the whole image, its foreground alone
-    and its background alone.
+    and its background alone; ``background`` holds the latter's class
+    probabilities.
     """
 
     probabilities: tuple[float, ...]
     entropies: tuple[float, float, float]
+    background: tuple[float, ...]
 
 
 def image_answer(
@@ -54,7 +56,9 @@ def image_answer(
     ]
     whole, foreground, background = (entropy(each) for each in seen)
     return ImageAnswer(
-        tuple(seen[0].tolist()), (whole, foreground, background)
+        tuple(seen[0].tolist()),
+        (whole, foreground, background),
+        tuple(seen[2].tolist()),
     )
 
 
