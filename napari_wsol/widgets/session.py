@@ -112,11 +112,11 @@ def session_of(viewer: Viewer, client: Any = None) -> Session:
     viewer = bare_viewer(viewer)
     session = _sessions.get(viewer)
     if session is None or session.ended:
-        _sessions[viewer] = Session(
-            client if client is not None else EngineClient(),
-            read_preferences(),
-        )
-    return _sessions[viewer]
+        preferences = read_preferences()
+        if client is None:
+            client = EngineClient(log_folder=preferences.cache / 'logs')
+        session = _sessions[viewer] = Session(client, preferences)
+    return session
 
 
 def _prefix() -> str:

@@ -35,14 +35,11 @@ def plain_class(name: str) -> str:
 
 def describe_answer(result: Prediction) -> str:
     """The most probable class of the image, with its probability."""
-    probabilities = result.class_probabilities
-    if probabilities is None:
+    answer = _most_probable(result, result.class_probabilities)
+    if answer is None:
         return 'The image was not classified.'
-    best = max(range(len(probabilities)), key=probabilities.__getitem__)
-    return (
-        f'{plain_class(result.classes[best]).capitalize()}, '
-        f'{probabilities[best]:.0%}'
-    )
+    name, probability = answer
+    return f'{plain_class(name).capitalize()}, {probability:.0%}'
 
 
 def describe_entropies(result: Prediction) -> str:
@@ -54,17 +51,30 @@ def describe_entropies(result: Prediction) -> str:
     image = result.entropy_image
     marked = result.entropy_foreground
     rest = result.entropy_background
-    if image is None:
+    answer = _most_probable(result, result.class_probabilities)
+    if image is None or answer is None:
         return 'The image was not classified: no certainty to tell.'
+    name = plain_class(answer[0])
+    expects_region = answer[0] in result.roi_classes
     if image >= UNSURE:
         return (
             f'The model is unsure about this image (uncertainty {image:.2f} '
             'of 1): take its answer and its mask as a hint only.'
         )
     if tells_nothing(result):
+        if expects_region:
+            return (
+                f'The answer is {name} ({answer[1]:.0%}), yet nothing is '
+                'marked: lower the threshold to see what nearly was.'
+            )
         return (
-            'Nothing was marked, and the model is sure of its answer '
+            'Nothing is marked, and the model is sure of its answer '
             f'(uncertainty {image:.2f} of 1).'
+        )
+    if not expects_region:
+        return (
+            f'The answer for the image is {name} ({answer[1]:.0%}), so what '
+            'is marked may be a false alarm.'
         )
     if marked is not None and marked >= UNSURE:
         return (
@@ -72,19 +82,38 @@ def describe_entropies(result: Prediction) -> str:
             f'(uncertainty {marked:.2f} of 1): the mask may be in the wrong '
             'place or too small.'
         )
-    if rest is not None and rest < KNOWS_NOTHING:
+    if marked is None or rest is None:
+        return f'The model is sure of its answer ({image:.2f} of 1).'
+    explained = (
+        'The marked region explains the answer: alone it leaves little doubt '
+        f'(uncertainty {marked:.2f} of 1), and without it the model'
+    )
+    if rest >= KNOWS_NOTHING:
+        return f'{explained} knows little ({rest:.2f}).'
+    left = _most_probable(result, result.background_probabilities)
+    if left is None:
         return (
             'Without the marked region the model still gives a definite '
             f'answer (uncertainty {rest:.2f} of 1): the mask may be missing '
             'something.'
         )
-    if marked is None or rest is None:
-        return f'The model is sure of its answer ({image:.2f} of 1).'
-    return (
-        'The marked region explains the answer: alone it leaves little doubt '
-        f'(uncertainty {marked:.2f} of 1), and without it the model knows '
-        f'little ({rest:.2f}).'
-    )
+    if left[0] in result.roi_classes:
+        return (
+            'Without the marked region the image still looks '
+            f'{plain_class(left[0])} to the model ({left[1]:.0%}): the mask '
+            'may be missing something.'
+        )
+    return f'{explained} sees {plain_class(left[0])} ({left[1]:.0%}).'
+
+
+def _most_probable(
+    result: Prediction, probabilities: tuple[float, ...] | None
+) -> tuple[str, float] | None:
+    """The class of the highest probability, and that; None where unknown."""
+    if probabilities is None:
+        return None
+    best = max(range(len(probabilities)), key=probabilities.__getitem__)
+    return result.classes[best], probabilities[best]
 
 
 def tells_nothing(result: Prediction) -> bool:

@@ -18,35 +18,68 @@ from napari_wsol.widgets.wording import (
 
 from .conftest import prediction
 
+MALIGNANT, BACKGROUND = (0, 0.1, 0.9), (0.97, 0, 0.03)
 
-def sentence(image, marked, rest, fraction=0.3) -> str:
-    return describe_entropies(
+
+@pytest.mark.parametrize(
+    ('image', 'marked', 'rest', 'changes', 'says', 'cites'),
+    [
+        (0.1, 0.05, 0.92, {}, 'explains the answer', ('0.05', '0.92')),
+        (
+            0.1,
+            0.05,
+            0.1,
+            {'background_probabilities': BACKGROUND},
+            'without it the model sees background',
+            ('0.05', '97%'),
+        ),
+        (
+            0.1,
+            0.05,
+            0.2,
+            {'background_probabilities': MALIGNANT},
+            'still looks malignant to the model (90%): the mask may be',
+            (),
+        ),
+        (0.1, 0.05, 0.2, {}, 'may be missing something', ('0.20',)),
+        (0.1, 0.8, 0.9, {}, 'wrong place or too small', ('0.80',)),
+        (0.9, 0.05, 0.9, {}, 'unsure about this image', ('0.90',)),
+        (
+            0.1,
+            0.9,
+            0.1,
+            {'foreground_fraction': 0, 'class_probabilities': BACKGROUND},
+            'Nothing is marked',
+            ('0.10',),
+        ),
+        (0.1, 0.9, 0.1, {'foreground_fraction': 0}, 'lower the threshold', ()),
+        (
+            0.1,
+            0.1,
+            0.1,
+            {'class_probabilities': BACKGROUND},
+            'may be a false alarm',
+            ('97%',),
+        ),
+        (0.1, None, None, {}, 'sure of its answer', ('0.10',)),
+        (None, None, None, {}, 'not classified', ()),
+    ],
+)
+def test_one_sentence_fits_the_entropies(
+    image, marked, rest, changes, says, cites
+):
+    text = describe_entropies(
         prediction(
             entropy_image=image,
             entropy_foreground=marked,
             entropy_background=rest,
-            foreground_fraction=fraction,
+            **changes,
         )
     )
-
-
-@pytest.mark.parametrize(
-    ('entropies', 'says', 'cites'),
-    [
-        ((0.1, 0.05, 0.92), 'explains the answer', ('0.05', '0.92')),
-        ((0.1, 0.05, 0.2), 'may be missing something', ('0.20',)),
-        ((0.1, 0.8, 0.9), 'wrong place or too small', ('0.80',)),
-        ((0.9, 0.05, 0.9), 'unsure about this image', ('0.90',)),
-        ((0.1, 0.9, 0.1, 0.0), 'Nothing was marked', ('0.10',)),
-        ((0.1, None, None), 'sure of its answer', ('0.10',)),
-        ((None, None, None), 'not classified', ()),
-    ],
-)
-def test_one_sentence_fits_the_entropies(entropies, says, cites):
-    text = sentence(*entropies)
     assert says in text
     assert all(figure in text for figure in cites)
-    assert text.count('. ') == 0
+    assert text.endswith('.')
+    assert '. ' not in text
 
 
 def test_the_answer_names_the_class_in_words():
