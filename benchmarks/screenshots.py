@@ -26,14 +26,14 @@ def main() -> None:
     arguments = _arguments()
     arguments.output.mkdir(parents=True, exist_ok=True)
     for image in arguments.images:
-        photograph(image, arguments.model, arguments.mpp, arguments.output)
+        photograph(image, arguments)
 
 
-def photograph(
-    image: Path, model: str | None, mpp: float | None, output: Path
-) -> None:
+def photograph(image: Path, arguments: argparse.Namespace) -> None:
     """Run the widget over an image and save its pictures."""
+    model, mpp, output = arguments.model, arguments.mpp, arguments.output
     viewer = napari.Viewer(title='napari', show=True)
+    viewer.theme = arguments.theme
     viewer.window.resize(*SIZE)
     plugin = None if image.suffix in {'.jpg', '.png'} else 'napari-wsol'
     viewer.open(image, plugin=plugin)
@@ -86,6 +86,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         '--mpp', type=float, help='µm per pixel of images that state none'
     )
+    parser.add_argument('--theme', default='dark', help='dark or light')
     return parser.parse_args()
 
 
