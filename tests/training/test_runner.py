@@ -130,9 +130,7 @@ def test_an_unknown_negative_class_is_refused(table, tmp_path):
         train(table, config(negative_class='normal'), tmp_path / 'run')
 
 
-def test_without_a_negative_class_both_regions_are_everywhere(
-    table, tmp_path
-):
+def test_without_a_negative_class_both_regions_are_everywhere(table, tmp_path):
     run = config(negative_class=None, epochs=1)
     list(train(_images_only(table, tmp_path), run, tmp_path / 'run'))
     card = load_model(tmp_path / 'run' / 'model').card
@@ -159,9 +157,7 @@ def test_start_from_a_model_of_another_encoder_is_refused(
 ):
     other = config(encoder='test_resnet')
     with pytest.raises(BadInputError, match='choose the same'):
-        list(
-            train(table, other, tmp_path / 'run', init=run[0] / 'model')
-        )
+        list(train(table, other, tmp_path / 'run', init=run[0] / 'model'))
 
 
 def _images_only(table, folder):
