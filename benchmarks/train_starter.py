@@ -55,7 +55,8 @@ RECIPE = {
     'stain_jitter': 0.3,
     'light_jitter': 0.2,
     'classifier_scale': 0.5,
-    'background_weight': 0.0,
+    'background_weight': 0.3,
+    'detach_background': True,
     'seed': 0,
 }
 

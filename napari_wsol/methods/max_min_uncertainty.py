@@ -45,8 +45,9 @@ class MaxMinUncertainty(Method):
         The threshold inside the class-map mask, per epoch.
     pixel_weight
         Weight of what fields and pseudo-labels say of pixels.
-    detach_mask
-        Whether the classifier's losses stop at the mask.
+    detach_background
+        Whether the background's uncertainty stops at the mask and teaches
+        the classifier alone.
     """
 
     uncertainty: Literal['surrogate', 'explicit'] = 'surrogate'
@@ -58,7 +59,7 @@ class MaxMinUncertainty(Method):
     sigma_step: float = 0.001
     sigma_end: float = 0.2
     pixel_weight: float = 1.0
-    detach_mask: bool = False
+    detach_background: bool = False
 
     def __post_init__(self) -> None:
         self.t = self.barrier_start
@@ -134,22 +135,20 @@ class MaxMinUncertainty(Method):
         """Second look at images that hold a ROI, through the mask."""
         if len(images) == 0:
             return {}
-        through = mask.detach() if self.detach_mask else mask
         terms = {
             'foreground': image_cross_entropy(
-                network.masked_scores(images, through), labels
+                network.masked_scores(images, mask), labels
             )
         }
         if self.background_weight:
-            scores = network.masked_scores(images, 1 - through)
+            hidden = mask.detach() if self.detach_background else mask
+            scores = network.masked_scores(images, 1 - hidden)
             unsure = (
                 surrogate_uncertainty
                 if self.uncertainty == 'surrogate'
                 else explicit_uncertainty
             )
-            terms['background'] = self.background_weight * unsure(
-                scores[:, network.roi] if len(network.roi) > 1 else scores
-            )
+            terms['background'] = self.background_weight * unsure(scores)
         if network.negative_class is None:
             terms['size'] = size_barrier(mask, self.t)
         else:

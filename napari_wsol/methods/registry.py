@@ -17,7 +17,7 @@ def create_method(
     background_weight: float = 1e-7,
     barrier_start: float = 5.0,
     pixel_weight: float = 1.0,
-    detach_mask: bool = False,
+    detach_background: bool = False,
 ) -> Method:
     """The method of that name with its settings.
 
@@ -36,7 +36,7 @@ def create_method(
             background_weight=background_weight,
             barrier_start=barrier_start,
             pixel_weight=pixel_weight,
-            detach_mask=detach_mask,
+            detach_background=detach_background,
         )
     raise BadInputError(
         f'The method "{name}" cannot be trained by this version. Choose one '

@@ -63,7 +63,7 @@ class TrainingConfig(BaseModel):
     background_weight: float = 1e-7
     pixel_weight: float = 1.0
     barrier_start: float = 5.0
-    detach_mask: bool = False
+    detach_background: bool = False
 
     rounds: int = Field(
         0, ge=0, description='Rounds of self-training after the first model.'

@@ -226,7 +226,7 @@ class Training:
             background_weight=config.background_weight,
             barrier_start=config.barrier_start,
             pixel_weight=config.pixel_weight,
-            detach_mask=config.detach_mask,
+            detach_background=config.detach_background,
         )
 
     def _sampler(

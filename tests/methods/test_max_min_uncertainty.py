@@ -54,10 +54,10 @@ def test_every_term_reaches_the_localizer_through_the_mask():
         assert grad.abs().sum() > 0, name
 
 
-def test_detached_mask_keeps_the_classifier_from_the_localizer():
+def test_detached_background_teaches_the_classifier_alone():
     net = network(None)
-    method = MaxMinUncertainty(detach_mask=True, background_weight=1)
-    method.terms(net, batch([0, 1]))['foreground'].backward()
+    method = MaxMinUncertainty(detach_background=True, background_weight=1)
+    method.terms(net, batch([0, 1]))['background'].backward()
     assert net.localizer.to_modalities.weight.grad is None
     assert net.classifier.to_modalities.weight.grad.abs().sum() > 0
 
