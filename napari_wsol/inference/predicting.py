@@ -100,8 +100,8 @@ def predict(
     Yields
     ------
     Progress, ChunkDone
-        A chunk may be told twice: as a preview, and once its neighbours are
-        blended in.
+        A chunk may be told twice: as a preview (without class maps), and
+        once its neighbours are blended in.
 
     Returns
     -------

@@ -9,7 +9,7 @@ from napari_wsol.inference.area import Area
 from napari_wsol.inference.blending import Blender, Floats
 from napari_wsol.inference.forward import Answers
 from napari_wsol.inference.grid import Grid, Tile
-from napari_wsol.inference.maps import chunk_maps
+from napari_wsol.inference.maps import CLASSES, chunk_maps
 from napari_wsol.inference.pyramid import Pyramid
 from napari_wsol.inference.settings import ChunkDone
 from napari_wsol.inference.store import ResultStore, writing_to
@@ -21,8 +21,8 @@ REFRESH = 2.0
 class Writer:
     """Blends answers and writes each chunk as soon as it is whole.
 
-    A chunk that still waits for its neighbours is written as a preview: its
-    own tile, unblended.
+    Where a batch completes no chunk, as in the first row, its tiles are shown
+    as they are, unblended; the chunks take their place later.
 
     Parameters
     ----------
@@ -63,7 +63,8 @@ class Writer:
         """
         if batch != self._store.batch:
             self._store.set_batch(batch)
-        shown = []
+        whole: list[Tile] = []
+        waiting: list[tuple[Tile, Floats]] = []
         rest = iter(tiles)
         for answer in answers:
             pixel, scores = answer.arrays()
@@ -73,10 +74,14 @@ class Writer:
                     self._store.write_scores(tile, scores[index])
                 for chunk, blended in self._blender.add(tile, patch):
                     self._keep(chunk, blended)
-                    shown.append(chunk)
-                if tile in self._open:
-                    self._show(tile, patch)
-                    shown.append(tile)
+                    whole.append(chunk)
+                waiting.append((tile, patch))
+        previews = []
+        if not whole:
+            previews = [each for each in waiting if each[0] in self._open]
+        for tile, patch in previews:
+            self._show(tile, patch)
+        shown = [*whole, *(tile for tile, _ in previews)]
         if time.monotonic() - self._refreshed > REFRESH:
             with writing_to(self._store.target):
                 self._pyramid.flush()
@@ -98,5 +103,6 @@ class Writer:
         core = patch[:, margin : margin + height, margin : margin + width]
         wanted = self._area.wanted_map(self._grid, tile)
         made = chunk_maps(core, wanted, self._threshold)
+        made.maps.pop(CLASSES, None)
         self._store.write_maps(tile, made.maps)
         self._pyramid.put(tile, made.maps, final=False)
