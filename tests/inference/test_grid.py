@@ -5,7 +5,7 @@ import pytest
 
 from napari_wsol.inference.area import Area, contributors, plan
 from napari_wsol.inference.grid import Tile, make_grid
-from napari_wsol.inference.reading import mirrored, read_tile
+from napari_wsol.inference.reading import read_tile
 from napari_wsol.slides.arrays import ArraySlide
 from napari_wsol.slides.geometry import Box
 
@@ -64,13 +64,6 @@ def test_a_chunk_needs_its_planned_neighbours() -> None:
         Tile(0, 1),
         Tile(1, 1),
     )
-
-
-@pytest.mark.parametrize('length', [1, 2, 5, 40])
-def test_mirrored_is_numpys_reflection(length: int) -> None:
-    expected = np.pad(np.arange(length), (70, 90), mode='reflect')
-    found = mirrored(-70, length + 160, length)
-    np.testing.assert_array_equal(found, expected)
 
 
 def test_tile_is_a_cut_of_the_mirrored_image() -> None:

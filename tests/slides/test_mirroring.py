@@ -40,3 +40,12 @@ def test_at_half_size_the_mirror_keeps_the_grid(slide):
     pixels = read_mirrored(slide, Box(-16, 0, 64, 64), 32, 32)
     assert np.array_equal(pixels[7], pixels[9])
     assert np.array_equal(pixels[0], pixels[16])
+
+
+@pytest.mark.parametrize('length', [1, 2, 5, 40])
+def test_the_mirror_is_numpys_reflection(length):
+    column = np.arange(length, dtype=np.uint8)[:, None, None].repeat(3, -1)
+    slide = ArraySlide('column', [column], None)
+    found = read_mirrored(slide, Box(-70, 0, length + 160, 1), length + 160, 1)
+    expected = np.pad(np.arange(length), (70, 90), mode='reflect')
+    assert np.array_equal(found[:, 0, 0], expected)
