@@ -34,6 +34,7 @@ from napari_wsol.inference.streaming import stream
 from napari_wsol.inference.summary import image_answer
 from napari_wsol.inference.writing import Writer
 from napari_wsol.models.loading import LoadedModel
+from napari_wsol.slides.geometry import Box
 from napari_wsol.slides.pixel_size import (
     TOLERATED_MISMATCH,
     PixelSize,
@@ -44,6 +45,9 @@ from napari_wsol.slides.tissue import tissue_mask
 
 Events = Generator[Progress | ChunkDone, None, Prediction]
 Order = Callable[[Sequence[Tile]], Iterable[Tile]]
+
+SMALLEST_TILE = 256
+"""Working pixels; smaller ones would be mostly halo."""
 
 _FORMAT = 1
 """Part of every fingerprint; raised when the same input gives other maps."""
@@ -168,13 +172,21 @@ def _job(
         grid=make_grid(
             slide.shape,
             step,
-            tile=settings.tile or card.tile,
+            tile=settings.tile or _tile(card.tile, boxes, step),
             halo=card.halo,
             stride=network.stride,
             class_stride=network.class_stride,
         ),
         boxes=Area(boxes),
     )
+
+
+def _tile(
+    largest: int, boxes: tuple[Box, ...], step: tuple[float, float]
+) -> int:
+    """Side of a tile in working pixels: small areas do not pay for more."""
+    side = max(max(b.height / step[0], b.width / step[1]) for b in boxes)
+    return min(largest, max(SMALLEST_TILE, math.ceil(side)))
 
 
 def _run(

@@ -88,8 +88,8 @@ class ModelCard(_Frozen):
     mpp: float | None = Field(
         None, gt=0, description='µm per pixel it was trained at.'
     )
-    tile: int = Field(512, gt=0, description='Tile side in working pixels.')
-    halo: int = Field(64, ge=0, description='Context around a tile, in px.')
+    tile: int = Field(1024, gt=0, description='Side of a tile, working px.')
+    halo: int = Field(128, ge=0, description='Context around a tile, in px.')
     normalization: Normalization
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
     pixel_temperature: float = Field(1.0, gt=0)

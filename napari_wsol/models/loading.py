@@ -18,6 +18,7 @@ from napari_wsol.models.folder import (
     verify_folder,
     write_folder,
 )
+from napari_wsol.models.folding import fold_batch_norm
 from napari_wsol.models.localizer import Localizer
 
 
@@ -35,8 +36,16 @@ def build(card: ModelCard) -> Localizer:
     return Localizer(card.architecture, card.classes, card.negative_class)
 
 
-def load_model(folder: ModelFolder | Path | str) -> LoadedModel:
+def load_model(
+    folder: ModelFolder | Path | str, *, trainable: bool = False
+) -> LoadedModel:
     """Read, verify and build a model; nothing the files hold is executed.
+
+    Parameters
+    ----------
+    trainable
+        Keep batch normalisation apart, to train or to save the network
+        again; else it is folded away, which is faster.
 
     Raises
     ------
@@ -57,6 +66,9 @@ def load_model(folder: ModelFolder | Path | str) -> LoadedModel:
     network = build(folder.card)
     _fill(network, weights, folder)
     network.calibrate(folder.card)
+    network.eval()
+    if not trainable:
+        fold_batch_norm(network)
     network.eval().requires_grad_(False)
     return LoadedModel(folder.card, network, folder.card.sha256)
 

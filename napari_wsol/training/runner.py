@@ -206,7 +206,7 @@ class Training:
         )
         network = Localizer(architecture, self.classes, config.negative_class)
         if self.init is not None:
-            donor = load_model(self.init)
+            donor = load_model(self.init, trainable=True)
             if donor.card.architecture.encoder != config.encoder:
                 raise BadInputError(
                     f'The model "{donor.card.name}" has the encoder '

@@ -38,7 +38,7 @@ def saved(tmp_path_factory):
 
 def test_round_trip_gives_the_same_maps(saved):
     network, folder = saved
-    loaded = load_model(folder.path)
+    loaded = load_model(folder.path, trainable=True)
     images = torch.randn(1, 3, 64, 64)
     network.calibrate(CARD)
     with torch.inference_mode():
@@ -46,6 +46,20 @@ def test_round_trip_gives_the_same_maps(saved):
         after = loaded.network.maps(images, classify=True)
     assert torch.equal(before.pixel, after.pixel)
     assert torch.equal(before.class_scores, after.class_scores)
+
+
+def test_folded_maps_are_the_same_up_to_rounding(saved):
+    folder = saved[1].path
+    plain = load_model(folder, trainable=True).network
+    folded = load_model(folder).network
+    kinds = {type(module).__name__ for module in folded.modules()}
+    assert not any('BatchNorm' in kind for kind in kinds)
+    images = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        before = plain.maps(images, classify=True)
+        after = folded.maps(images, classify=True)
+    assert torch.allclose(before.pixel, after.pixel, atol=1e-4)
+    assert torch.allclose(before.class_scores, after.class_scores, atol=1e-3)
 
 
 def test_loaded_network_is_in_eval_mode_and_frozen(saved):
