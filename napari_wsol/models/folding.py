@@ -25,6 +25,8 @@ def fold_batch_norm(network: Localizer) -> None:
         for name, child in parent.named_children()
     }
     for convolution, norm in _pairs(network):
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
         weight, bias = fuse_conv_bn_weights(
             convolution.weight,
             convolution.bias,
