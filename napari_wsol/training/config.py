@@ -30,7 +30,11 @@ class TrainingConfig(BaseModel):
     modalities: int = 5
     classifier_scale: float = Field(0.8, gt=0, le=1)
 
-    mpp: float | None = Field(None, gt=0, description='Working µm per px.')
+    mpp: float | None = Field(
+        None,
+        gt=0,
+        description='Working µm per px; None: 1 where it is known.',
+    )
     data_mpp: float | None = Field(
         None, gt=0, description='µm per px of images that state none.'
     )

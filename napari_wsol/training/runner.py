@@ -35,7 +35,10 @@ from napari_wsol.training.pseudo_labels import Bands, make_pseudo_labels
 from napari_wsol.training.scanning import Scanner, validation_figures
 from napari_wsol.training.splitting import training_and_validation
 from napari_wsol.training.table import DataTable, Row, read_table
-from napari_wsol.training.views import View, make_views
+from napari_wsol.training.views import View, make_views, opened
+
+DEFAULT_MPP = 1.0
+"""µm per pixel at which a model looks where nothing else is said."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,27 @@ def train(
         Before anything runs, where table, configuration or folder are bad.
     """
     table = read_table(source)
-    Training(table, config, init).check(output, resume=resume)
-    return Training(table, config, init).run(output, resume=resume)
+    training = Training(table, with_working_mpp(table, config), init)
+    training.check(output, resume=resume)
+    return training.run(output, resume=resume)
+
+
+def with_working_mpp(
+    table: DataTable, config: TrainingConfig
+) -> TrainingConfig:
+    """The configuration with a pixel size to look at, if one can be known.
+
+    Where none is asked for, images whose pixel size is known are looked at
+    with ``DEFAULT_MPP``; where one image has none, all are taken pixel by
+    pixel, and so will be what the model is run on.
+    """
+    if config.mpp is not None:
+        return config
+    for row in table.rows:
+        size = opened(row.image, row.mpp or config.data_mpp).pixel_size
+        if size is None or not size.is_plausible:
+            return config
+    return config.model_copy(update={'mpp': DEFAULT_MPP})
 
 
 @dataclass(frozen=True)
@@ -141,7 +163,12 @@ class Training:
         views, validation = views_of(train_rows), views_of(held_out)
         yield StageDone(
             'data',
-            f'{len(views)} training and {len(validation)} validation images',
+            f'{len(views)} training and {len(validation)} validation images, '
+            + (
+                f'looked at with {config.mpp:g} µm per pixel'
+                if config.mpp
+                else 'pixel by pixel (their pixel size is not known)'
+            ),
         )
         scanner = Scanner(self.normalization, config.mpp, margin=config.margin)
         network = None

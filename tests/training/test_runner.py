@@ -13,7 +13,8 @@ from napari_wsol.errors import BadInputError, WsolError
 from napari_wsol.models.loading import load_model
 from napari_wsol.training.config import TrainingConfig
 from napari_wsol.training.loop import EpochDone, StepDone
-from napari_wsol.training.runner import StageDone, train
+from napari_wsol.training.runner import StageDone, train, with_working_mpp
+from napari_wsol.training.table import read_table
 
 TINY = {
     'encoder': 'test_efficientnet',
@@ -170,6 +171,16 @@ def _images_only(table, folder):
         for row in rows:
             writer.writerow({**row, 'image': table.parent / row['image']})
     return path
+
+
+def test_a_known_pixel_size_sets_the_working_one(table):
+    assert with_working_mpp(read_table(table), config(mpp=None)).mpp == 1.0
+
+
+def test_an_unknown_pixel_size_is_not_guessed(table, tmp_path):
+    path = _images_only(table, tmp_path)
+    path.write_text(path.read_text().replace(',1.0', ','))
+    assert with_working_mpp(read_table(path), config(mpp=None)).mpp is None
 
 
 def test_the_configuration_is_written_resolved(run):
