@@ -24,7 +24,7 @@ _GAP, _TITLE, _LEGEND = 16, 28, 44
 _INK = (30, 30, 30)
 
 # matplotlib's viridis and inferno at equal distances (public domain, CC0).
-_VIRIDIS = (
+VIRIDIS = (
     (68, 1, 84),
     (71, 44, 122),
     (59, 81, 139),
@@ -35,7 +35,7 @@ _VIRIDIS = (
     (170, 220, 50),
     (253, 231, 37),
 )
-_INFERNO = (
+INFERNO = (
     (0, 0, 4),
     (31, 12, 72),
     (85, 15, 109),
@@ -106,9 +106,9 @@ def render(
         labels = ('region of interest',) if len(labels) != 1 else labels
     panels = (
         ('Image', tissue),
-        ('Probability', Image.fromarray(_coloured(probability, _VIRIDIS))),
+        ('Probability', Image.fromarray(coloured(probability, VIRIDIS))),
         ('Mask', _overlaid(tissue, mask)),
-        ('Pixel entropy', Image.fromarray(_coloured(entropy, _INFERNO))),
+        ('Pixel entropy', Image.fromarray(coloured(entropy, INFERNO))),
     )
     column = max(width, 160)
     canvas = Image.new(
@@ -128,9 +128,9 @@ def render(
         corner = x, _TITLE + height + 8
         match title:
             case 'Probability':
-                _draw_scale(canvas, corner, column, _VIRIDIS)
+                _draw_scale(canvas, corner, column, VIRIDIS)
             case 'Pixel entropy':
-                _draw_scale(canvas, corner, column, _INFERNO)
+                _draw_scale(canvas, corner, column, INFERNO)
             case 'Mask':
                 _draw_classes(draw, corner, labels)
             case _:
@@ -168,7 +168,7 @@ def _resized(
     return np.array(Image.fromarray(values).resize(size, resample, box))
 
 
-def _coloured(
+def coloured(
     values: npt.NDArray[Any], anchors: tuple[tuple[int, int, int], ...]
 ) -> Colours:
     """Values in [0, 1] ``(H, W)`` -> RGB ``(H, W, 3)``."""
@@ -201,7 +201,7 @@ def _draw_scale(
     anchors: tuple[tuple[int, int, int], ...],
 ) -> None:
     ramp = np.tile(np.linspace(0, 1, width), (12, 1))
-    canvas.paste(Image.fromarray(_coloured(ramp, anchors)), corner)
+    canvas.paste(Image.fromarray(coloured(ramp, anchors)), corner)
     draw = ImageDraw.Draw(canvas)
     font = ImageFont.load_default(12)
     x, y = corner

@@ -15,7 +15,12 @@ from napari_wsol.inference.area import Area, contributors, plan
 from napari_wsol.inference.devices import resolve_device, resolve_precision
 from napari_wsol.inference.fingerprint import fingerprint, image_identity
 from napari_wsol.inference.forward import Forward
-from napari_wsol.inference.grid import Grid, Tile, make_grid
+from napari_wsol.inference.grid import (
+    CORE_MULTIPLE,
+    Grid,
+    Tile,
+    make_grid,
+)
 from napari_wsol.inference.memory import plan_batch
 from napari_wsol.inference.settings import (
     ChunkDone,
@@ -186,7 +191,8 @@ def _tile(
 ) -> int:
     """Side of a tile in working pixels: small areas do not pay for more."""
     side = max(max(b.height / step[0], b.width / step[1]) for b in boxes)
-    return min(largest, max(SMALLEST_TILE, math.ceil(side)))
+    whole = math.ceil(side / CORE_MULTIPLE) * CORE_MULTIPLE
+    return min(largest, max(SMALLEST_TILE, whole))
 
 
 def _run(

@@ -30,20 +30,15 @@ class Calibration:
 
 
 def calibrate(
-    network: Localizer,
-    scanner: Scanner,
-    views: Sequence[View],
-    *,
-    false_positive_budget: float = 0.05,
+    network: Localizer, scanner: Scanner, views: Sequence[View]
 ) -> Calibration:
     """Fit both temperatures and the threshold on validation labels.
 
     Temperatures minimise the cross-entropy (Guo et al., ICML 2017) of image
     labels and of field pixels. The threshold is the middle of the range in
     which the mean Dice of field foreground and background is within 0.5 % of
-    its best, raised until at most ``false_positive_budget`` of the background
-    fields' area is marked. Without held-out fields, pixels keep temperature
-    1 and threshold 0.5. No mask is looked at.
+    its best. Without held-out fields, pixels keep temperature 1 and
+    threshold 0.5. No mask is looked at.
     """
     scans = list(scanner.scan(network, views))
     logits, labels = _image_logits(scans)
@@ -59,12 +54,7 @@ def calibrate(
     return Calibration(
         pixel_temperature,
         image_temperature,
-        max(
-            best_threshold(calibrated, foreground),
-            threshold_within(
-                calibrated[~foreground], budget=false_positive_budget
-            ),
-        ),
+        best_threshold(calibrated, foreground),
     )
 
 
@@ -93,14 +83,6 @@ def best_threshold(
         )
     good = THRESHOLDS[np.array(scores) >= max(scores) - PLATEAU]
     return round(float((good[0] + good[-1]) / 2), 3)
-
-
-def threshold_within(background: Floats, *, budget: float) -> float:
-    """The lowest threshold that marks at most ``budget`` of background."""
-    for threshold in THRESHOLDS:
-        if (background >= threshold).mean() <= budget:
-            return round(float(threshold), 3)
-    return float(THRESHOLDS[-1])
 
 
 def _dice(found: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> float:

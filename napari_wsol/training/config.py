@@ -88,13 +88,6 @@ class TrainingConfig(BaseModel):
         0.3, gt=0, lt=1, description='And up to which background is.'
     )
 
-    false_positive_budget: float = Field(
-        0.05,
-        gt=0,
-        lt=1,
-        description='Share of held-out background fields that the '
-        'threshold may let through.',
-    )
     validation_share: float = Field(0.2, gt=0, lt=1)
     seed: int = 0
     device: Literal['auto', 'cuda', 'mps', 'cpu'] = 'auto'

@@ -201,12 +201,7 @@ class Training:
                 resume=resume,
             )
         assert network is not None
-        calibration = calibrate(
-            network,
-            scanner,
-            validation,
-            false_positive_budget=config.false_positive_budget,
-        )
+        calibration = calibrate(network, scanner, validation)
         figures = validation_figures(network, scanner, validation)
         card = self._card(network, figures).model_copy(
             update={

@@ -22,7 +22,7 @@ from napari_wsol.errors import (
     WsolError,
 )
 from napari_wsol.inference.grid import Tile
-from napari_wsol.inference.predicting import predict
+from napari_wsol.inference.predicting import _tile, predict
 from napari_wsol.inference.settings import (
     ChunkDone,
     PredictionSettings,
@@ -468,3 +468,9 @@ def test_full_disk_is_told_in_one_line(
         exhaust(predict(slide, tiny_model, FullStore(), EVERYWHERE))
     assert '\n' not in str(caught.value)
     assert not workers()
+
+
+def test_a_small_area_is_cut_into_small_tiles() -> None:
+    assert _tile(1024, (Box(0, 0, 300, 481),), (1.0, 1.0)) == 512
+    assert _tile(1024, (Box(0, 0, 300, 481),), (0.5, 0.5)) == 1024
+    assert _tile(1024, (Box(0, 0, 9, 9),), (1.0, 1.0)) == 256

@@ -6,7 +6,6 @@ import pytest
 from napari_wsol.training.calibration import (
     best_temperature,
     best_threshold,
-    threshold_within,
 )
 
 RNG = np.random.default_rng(0)
@@ -26,14 +25,3 @@ def test_the_threshold_lies_between_two_apart_groups():
     assert best_threshold(probability, foreground) == pytest.approx(
         0.41, abs=0.02
     )
-
-
-def test_the_budget_is_kept_and_not_wasted():
-    background = np.linspace(0, 1, 1001)
-    threshold = threshold_within(background, budget=0.1)
-    assert (background >= threshold).mean() <= 0.1
-    assert (background >= threshold - 0.02).mean() > 0.1
-
-
-def test_a_clean_background_needs_no_raising():
-    assert threshold_within(np.zeros(100), budget=0.05) == 0.05
