@@ -8,6 +8,7 @@ a machine that does other work as well, the core seconds are what to compare.
     python benchmarks/throughput.py --megapixels 100 [--model FOLDER]
 """
 
+# ruff: noqa: E402 - huge pages have to be asked for before torch comes
 from __future__ import annotations
 
 import argparse
@@ -18,6 +19,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+
+from napari_wsol.inference.allocator import prefer_huge_pages
+
+prefer_huge_pages()
+
 import torch
 from made_images import made_slide, random_model
 

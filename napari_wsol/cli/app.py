@@ -17,6 +17,7 @@ from napari_wsol.cli.models import app as models
 from napari_wsol.cli.prediction import predict
 from napari_wsol.cli.training import train
 from napari_wsol.errors import CancelledError
+from napari_wsol.inference.allocator import prefer_huge_pages
 
 app = typer.Typer(
     name='napari-wsol',
@@ -64,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         What stands on the command line behind the program's name; None
         takes it from there.
     """
+    prefer_huge_pages()
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = '--debug' in words
     if debug:

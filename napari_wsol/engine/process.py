@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import platform
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import psutil
 
 from napari_wsol.engine.door import Key
 from napari_wsol.engine.log import EngineLog
+from napari_wsol.inference.allocator import allocator_settings
 
 KILL_SECONDS = 5.0
 
@@ -61,7 +61,7 @@ class EngineProcess:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                env=os.environ | _allocator_settings(),
+                env=os.environ | allocator_settings(),
                 **_apart(),
             )
         assert self._process.stdin is not None
@@ -137,21 +137,6 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f'signal {number}'
-
-
-def _allocator_settings() -> dict[str, str]:
-    """Settings that keep glibc from giving memory back after each batch.
-
-    Each batch would otherwise fault its pages in again. Versions before 2.35
-    refuse a threshold above 32 MiB. Other systems ignore the settings.
-    """
-    name, version = platform.libc_ver()
-    numbers = tuple(int(n) for n in version.split('.') if n.isdigit())
-    recent = name == 'glibc' and numbers >= (2, 35)
-    return {
-        'MALLOC_MMAP_THRESHOLD_': str(2**30 if recent else 2**25),
-        'MALLOC_TRIM_THRESHOLD_': str(2**30),
-    }
 
 
 def _apart() -> dict[str, Any]:

@@ -8,7 +8,7 @@ import torch
 BYTES_PER_PIXEL = 1024
 """What a network may hold per pixel of its input while it runs."""
 
-LARGEST_BATCH = {'cpu': 2, 'mps': 8, 'cuda': 32}
+LARGEST_BATCH = {'cpu': 1, 'mps': 8, 'cuda': 32}
 """Beyond these, batches cost memory and answer later without being faster."""
 
 _OUT_OF_MEMORY = (

@@ -89,7 +89,7 @@ class ModelCard(_Frozen):
         None, gt=0, description='µm per pixel it was trained at.'
     )
     tile: int = Field(1024, gt=0, description='Side of a tile, working px.')
-    halo: int = Field(128, ge=0, description='Context around a tile, in px.')
+    halo: int = Field(192, ge=0, description='Context around a tile, in px.')
     normalization: Normalization
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
     pixel_temperature: float = Field(1.0, gt=0)
