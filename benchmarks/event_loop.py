@@ -33,10 +33,11 @@ def main() -> None:
     arguments = _arguments()
     viewer = napari.Viewer(show=True)
     viewer.window.resize(1366, 768)
+    levels = synthetic_pyramid(arguments.size)
     viewer.add_image(
-        synthetic_pyramid(arguments.size),
+        levels[0] if arguments.single_scale else levels,
         rgb=True,
-        multiscale=True,
+        multiscale=not arguments.single_scale,
         name='synthetic',
         scale=(MPP, MPP),
         units='um',
@@ -148,6 +149,9 @@ def run_loop(until: Callable[[], bool], at_most: float) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--model', help='name or folder; else the bundled')
+    parser.add_argument(
+        '--single-scale', action='store_true', help='show one level only'
+    )
     parser.add_argument('--size', type=int, default=8192, help='pixels')
     parser.add_argument('--seconds', type=float, default=15)
     return parser.parse_args()
