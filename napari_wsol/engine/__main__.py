@@ -60,12 +60,14 @@ def step_back() -> None:
 
 
 def free_cores() -> int:
-    """The cores that this process may use, one of them left to the viewer."""
+    """The cores that this process may use, one of them left to the viewer.
+
+    On Linux it may use all: in the idle class it gives up each as soon as
+    the viewer wants it, so that keeping one free would only cost speed.
+    """
     if sys.platform == 'linux':
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    return max(1, cores - 1)
+        return len(os.sched_getaffinity(0))
+    return max(1, (os.cpu_count() or 1) - 1)
 
 
 if __name__ == '__main__':
