@@ -8,8 +8,11 @@ import torch
 BYTES_PER_PIXEL = 1024
 """What a network may hold per pixel of its input while it runs."""
 
-LARGEST_BATCH = {'cpu': 1, 'mps': 8, 'cuda': 32}
+LARGEST_BATCH = {'cpu': 2, 'mps': 8, 'cuda': 32}
 """Beyond these, batches cost memory and answer later without being faster."""
+
+LARGEST_CPU_INPUT = 2**21
+"""Pixels of one CPU batch; beyond, its memory is faulted in each time."""
 
 _OUT_OF_MEMORY = (
     'not enough memory',
@@ -41,6 +44,8 @@ def plan_batch(
     """
     height, width = input_shape
     fitting = free_memory(device) // 2 // (height * width * BYTES_PER_PIXEL)
+    if device.type == 'cpu':
+        fitting = min(fitting, LARGEST_CPU_INPUT // (height * width))
     largest = max(1, min(fitting, LARGEST_BATCH.get(device.type, 1)))
     batches = max(1, -(-tiles // largest))
     return max(1, -(-tiles // batches))
