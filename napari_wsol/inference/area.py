@@ -5,30 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_wsol.inference.grid import Grid, Tile
 from napari_wsol.slides.geometry import Box
+from napari_wsol.slides.tissue import TissueMask
 
 Bools = npt.NDArray[np.bool_]
-
-
-class Tissue(Protocol):
-    """What is asked of ``slides.tissue.TissueMask``."""
-
-    def at(
-        self,
-        y0: float,
-        x0: float,
-        step_y: float,
-        step_x: float,
-        height: int,
-        width: int,
-    ) -> Bools:
-        """Tissue or not at a lattice of level-0 points, ``(H, W)``."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +29,7 @@ class Area:
     """
 
     boxes: tuple[Box, ...]
-    tissue: Tissue | None = None
+    tissue: TissueMask | None = None
 
     def asked(
         self,

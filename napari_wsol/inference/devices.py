@@ -8,6 +8,7 @@ import torch
 
 from napari_wsol.errors import BadInputError
 from napari_wsol.inference.settings import DeviceChoice, PrecisionChoice
+from napari_wsol.models.precision import cpu_has_bfloat16
 
 DEVICE_VARIABLE = 'NAPARI_WSOL_DEVICE'
 """Environment variable that overrides the choice ``'auto'``."""
@@ -80,13 +81,4 @@ def resolve_precision(
 def _computes_in_bfloat16(device: torch.device) -> bool:
     if device.type == 'cuda':
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device.type == 'cpu':
-        # torch has no public question for this in all versions we support.
-        return any(
-            getattr(torch.cpu, name, lambda: False)()
-            for name in (
-                '_is_amx_tile_supported',
-                '_is_avx512_bf16_supported',
-            )
-        )
-    return False
+    return device.type == 'cpu' and cpu_has_bfloat16()

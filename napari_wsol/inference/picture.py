@@ -11,6 +11,7 @@ import zarr
 from PIL import Image, ImageDraw, ImageFont
 
 from napari_wsol.errors import WsolError
+from napari_wsol.inference.colours import CLASS_COLOURS
 from napari_wsol.inference.maps import ENTROPY, MASK, PROBABILITY
 from napari_wsol.inference.settings import Prediction
 from napari_wsol.slides.slide import Slide
@@ -45,15 +46,6 @@ INFERNO = (
     (249, 140, 10),
     (249, 201, 50),
     (252, 255, 164),
-)
-# Okabe and Ito: told apart with every common kind of colour blindness.
-_CLASSES = (
-    (0, 158, 115),
-    (230, 159, 0),
-    (86, 180, 233),
-    (213, 94, 0),
-    (240, 228, 66),
-    (0, 114, 178),
 )
 
 
@@ -187,7 +179,9 @@ def _overlaid(image: Image.Image, mask: npt.NDArray[Any]) -> Image.Image:
     border[1:] |= mask[1:] != mask[:-1]
     border[:, 1:] |= mask[:, 1:] != mask[:, :-1]
     for value in range(1, int(mask.max()) + 1):
-        colour = np.array(_CLASSES[(value - 1) % len(_CLASSES)], 'f4')
+        colour = np.array(
+            CLASS_COLOURS[(value - 1) % len(CLASS_COLOURS)], 'f4'
+        )
         marked = mask == value
         pixels[marked] = 0.6 * pixels[marked] + 0.4 * colour
         pixels[marked & border] = colour
@@ -219,7 +213,7 @@ def _draw_classes(
     font = ImageFont.load_default(12)
     x, y = corner
     for index, label in enumerate(labels):
-        colour = _CLASSES[index % len(_CLASSES)]
+        colour = CLASS_COLOURS[index % len(CLASS_COLOURS)]
         draw.rectangle((x, y, x + 12, y + 12), colour)
         draw.text((x + 18, y), label, _INK, font)
         x += 30 + round(draw.textlength(label, font))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from napari_wsol.methods.method import Batch, Method
-from napari_wsol.methods.terms import image_cross_entropy
+from napari_wsol.methods.terms import partial_cross_entropy
 from napari_wsol.models.localizer import Localizer, without_margin
 
 
@@ -28,10 +28,10 @@ class ClassActivation(Method):
             batch.margin // network.class_stride,
         )
         return {
-            'localizer': image_cross_entropy(
+            'localizer': partial_cross_entropy(
                 network.image_scores(maps), batch.labels
             ),
-            'classifier': image_cross_entropy(
+            'classifier': partial_cross_entropy(
                 network.image_scores(cells), batch.labels
             ),
         }

@@ -14,7 +14,6 @@ from napari_wsol.methods.terms import (
     IGNORE,
     explicit_uncertainty,
     foreground_barrier,
-    image_cross_entropy,
     partial_cross_entropy,
     size_barrier,
     surrogate_uncertainty,
@@ -81,7 +80,7 @@ class MaxMinUncertainty(Method):
         mask = network.foreground(logits)
         cells = network.classifier(features[-1])
         terms = {
-            'classifier': image_cross_entropy(
+            'classifier': partial_cross_entropy(
                 network.image_scores(
                     without_margin(cells, batch.margin // network.class_stride)
                 ),
@@ -115,12 +114,12 @@ class MaxMinUncertainty(Method):
         """The image's class from the localizer's own maps (ROI classes)."""
         if network.by_class_maps:
             scores = network.image_scores(maps)
-            return {'localizer': image_cross_entropy(scores, labels)}
+            return {'localizer': partial_cross_entropy(scores, labels)}
         if network.negative_class is None or len(network.roi) < 2:
             return {}
         scores = network.image_scores(maps[:, 1:])
         return {
-            'localizer': image_cross_entropy(
+            'localizer': partial_cross_entropy(
                 scores, among(network.roi, labels)
             )
         }
@@ -136,7 +135,7 @@ class MaxMinUncertainty(Method):
         if len(images) == 0:
             return {}
         terms = {
-            'foreground': image_cross_entropy(
+            'foreground': partial_cross_entropy(
                 network.masked_scores(images, mask), labels
             )
         }

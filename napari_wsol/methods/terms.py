@@ -60,11 +60,6 @@ def foreground_barrier(mask: Tensor, t: float) -> Tensor:
     return extended_log_barrier(-mask.sum((1, 2, 3)), t).mean()
 
 
-def image_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy over the images that carry a label, 0 where none does."""
-    return partial_cross_entropy(logits, labels)
-
-
 def partial_cross_entropy(
     logits: Tensor, labels: Tensor, weight: Tensor | None = None
 ) -> Tensor:

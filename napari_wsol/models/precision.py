@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 def cpu_has_bfloat16() -> bool:
     """Whether this processor multiplies bfloat16 natively."""
-    return bool(
-        torch.cpu._is_avx512_bf16_supported()
-        or torch.cpu._is_amx_tile_supported()
+    # torch has no public question for this in all versions we support.
+    return any(
+        getattr(torch.cpu, name, lambda: False)()
+        for name in ('_is_amx_tile_supported', '_is_avx512_bf16_supported')
     )
 
 

@@ -78,7 +78,6 @@ class Objective(nn.Module):
 
 def make_fabric(config: TrainingConfig) -> Fabric:
     """Device and precision for a run."""
-    accelerator = {'auto': 'auto'}.get(config.device, config.device)
     precision = config.precision
     if precision == 'auto':
         on_cuda = config.device in ('auto', 'cuda') and (
@@ -91,7 +90,7 @@ def make_fabric(config: TrainingConfig) -> Fabric:
         )
         precision = 'bfloat16' if fast else 'float32'
     return Fabric(
-        accelerator=accelerator,
+        accelerator=config.device,
         devices=1,
         precision='bf16-mixed' if precision == 'bfloat16' else '32-true',
     )

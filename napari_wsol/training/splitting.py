@@ -41,15 +41,13 @@ def training_and_validation(
     else:
         train, validation = hold_out(table.rows, share=share, seed=seed)
     for name, rows in (('train', train), ('validation', validation)):
-        missing = set(table.labels) - {row.label for row in rows}
-        if missing and {row.label for row in table.rows} & missing:
-            known = {row.label for row in rows}
-            if len(known) < 2:
-                raise BadInputError(
-                    f'The {name} part of "{table.source}" has images of '
-                    f'{", ".join(sorted(known)) or "no label"} only. Give it '
-                    'at least two labels, from different groups.'
-                )
+        known = {row.label for row in rows}
+        if len(known) < min(2, len(table.labels)):
+            raise BadInputError(
+                f'The {name} part of "{table.source}" has images of '
+                f'{", ".join(sorted(known)) or "no label"} only. Give it '
+                'at least two labels, from different groups.'
+            )
     return train, validation
 
 

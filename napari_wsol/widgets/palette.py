@@ -12,21 +12,14 @@ from napari.utils.colormaps import (
     ensure_colormap,
 )
 
+from napari_wsol.inference.colours import CLASS_COLOURS
+
 __all__ = ['class_color', 'map_colormap', 'mask_colormap']
 
 PERCEPTUAL = {'probability': 'viridis', 'entropy': 'inferno'}
 
 _FADE = 0.25
 """Value below which a map lets more and more of the tissue through."""
-
-_OKABE_ITO = (
-    (0, 158, 115),
-    (230, 159, 0),
-    (86, 180, 233),
-    (213, 94, 0),
-    (240, 228, 66),
-    (0, 114, 178),
-)
 
 
 def class_color(index: int) -> tuple[float, float, float]:
@@ -35,7 +28,7 @@ def class_color(index: int) -> tuple[float, float, float]:
     The colours are those of Okabe and Ito, told apart with every common
     kind of colour blindness and visible on H&E; they repeat after six.
     """
-    red, green, blue = _OKABE_ITO[index % len(_OKABE_ITO)]
+    red, green, blue = CLASS_COLOURS[index % len(CLASS_COLOURS)]
     return red / 255, green / 255, blue / 255
 
 
