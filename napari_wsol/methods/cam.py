@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from torch import Tensor
 
 from napari_wsol.methods.method import Batch, Method
@@ -9,6 +11,7 @@ from napari_wsol.methods.terms import partial_cross_entropy
 from napari_wsol.models.localizer import Localizer, without_margin
 
 
+@dataclass
 class ClassActivation(Method):
     """Cross-entropy of the pooled class maps, and nothing else.
 

@@ -100,7 +100,7 @@ class MaxMinUncertainty(Method):
         )
         pixels = pixel_labels(network, batch)
         terms['pixels'] = self.pixel_weight * partial_cross_entropy(
-            logits, pixels, batch.weights
+            logits, pixels
         )
         if network.negative_class is not None:
             terms['cells'] = self.pixel_weight * partial_cross_entropy(

@@ -24,8 +24,10 @@ class Batch:
         ``(B, H, W)`` class of each pixel that lies in a labelled field (or
         carries a pseudo-label), -1 elsewhere; in classes of the localizer's
         pixel head, 0 being background.
-    weights
-        ``(B, H, W)`` trust in each pixel's label, or None for one.
+    seeds
+        ``(B, H, W)`` in [0, 1], a localization map of an earlier network
+        from which seeds are drawn; NaN where unknown. None where there is
+        no such map.
     margin
         Pixels along each side that are context only: a convolution's zero
         padding reaches into them, as it reaches into the halo of a tile.
@@ -34,12 +36,16 @@ class Batch:
     images: Tensor
     labels: Tensor
     pixels: Tensor
-    weights: Tensor | None = None
+    seeds: Tensor | None = None
     margin: int = 0
 
 
+@dataclass
 class Method(ABC):
-    """A way to learn a localizer from image-level labels."""
+    """A way to learn a localizer from image-level labels.
+
+    The fields of its dataclass are its settings.
+    """
 
     def begin_epoch(self, network: Localizer, epoch: int) -> None:
         """Move schedules on; ``epoch`` counts from 0."""

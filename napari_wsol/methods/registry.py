@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
 from napari_wsol.errors import BadInputError
 from napari_wsol.methods.cam import ClassActivation
 from napari_wsol.methods.max_min_uncertainty import MaxMinUncertainty
 from napari_wsol.methods.method import Method
 
-TRAINABLE = ('cam', 'max-min-uncertainty')
+_METHODS: dict[str, type[Method]] = {
+    'cam': ClassActivation,
+    'max-min-uncertainty': MaxMinUncertainty,
+}
+
+TRAINABLE = tuple(_METHODS)
 
 
-def create_method(
-    name: str,
-    *,
-    uncertainty: str = 'surrogate',
-    background_weight: float = 1e-7,
-    barrier_start: float = 5.0,
-    pixel_weight: float = 1.0,
-    detach_background: bool = False,
-) -> Method:
-    """The method of that name with its settings.
+def create_method(name: str, settings: Mapping[str, Any]) -> Method:
+    """The method of that name.
+
+    Parameters
+    ----------
+    settings
+        Settings by name; the method takes those that it declares (they are
+        the fields of its dataclass) and leaves the others, which may be
+        another method's.
 
     Raises
     ------
     BadInputError
-        Where the method cannot be trained by this version.
+        Where no method of that name can be trained.
     """
-    if name == 'cam':
-        return ClassActivation()
-    if name == 'max-min-uncertainty':
-        return MaxMinUncertainty(
-            uncertainty=(
-                'explicit' if uncertainty == 'explicit' else 'surrogate'
-            ),
-            background_weight=background_weight,
-            barrier_start=barrier_start,
-            pixel_weight=pixel_weight,
-            detach_background=detach_background,
+    if name not in _METHODS:
+        raise BadInputError(
+            f'The method "{name}" cannot be trained. Choose one of: '
+            f'{", ".join(TRAINABLE)}.'
         )
-    raise BadInputError(
-        f'The method "{name}" cannot be trained by this version. Choose one '
-        f'of: {", ".join(TRAINABLE)}.'
-    )
+    method = _METHODS[name]
+    declared = {field.name for field in fields(method)}
+    return method(**{k: v for k, v in settings.items() if k in declared})

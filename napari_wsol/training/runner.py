@@ -138,7 +138,7 @@ class Training:
                 f'"{self.classes[0]}" only. Two classes are needed, or '
                 'positives and a fully negative class.'
             )
-        create_method(self.config.method)
+        self._method()
         _check_folder(output, self._resolved(), resume=resume)
 
     def run(self, output: Path, *, resume: bool) -> Iterator[TrainingEvent]:
@@ -241,15 +241,7 @@ class Training:
         return network
 
     def _method(self) -> Method:
-        config = self.config
-        return create_method(
-            config.method,
-            uncertainty=config.uncertainty,
-            background_weight=config.background_weight,
-            barrier_start=config.barrier_start,
-            pixel_weight=config.pixel_weight,
-            detach_background=config.detach_background,
-        )
+        return create_method(self.config.method, self.config.model_dump())
 
     def _sampler(
         self, views: list[View], roi: list[int], round_: int
