@@ -63,6 +63,63 @@ class TrainingConfig(BaseModel):
     warmup_steps: int = 10
     gradient_norm: float = 5.0
 
+    optimizer: Literal['adamw', 'sgd'] = Field(
+        'adamw', description='sgd: momentum 0.9, Nesterov, as in the papers.'
+    )
+    schedule: Literal['cosine', 'step', 'constant'] = Field(
+        'cosine', description='How the learning rates fall after the warm-up.'
+    )
+    step_epochs: int = Field(
+        100, ge=1, description='Epochs between the drops of schedule "step".'
+    )
+    step_factor: float = Field(
+        0.1, gt=0, le=1, description='What each drop multiplies the rates by.'
+    )
+    rate_floor: float = Field(
+        0.0, ge=0, le=1, description='Share of the rates that always stays.'
+    )
+    accumulate: int = Field(
+        1, ge=1, description='Batches whose gradients make one step.'
+    )
+    layer_decay: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Rate of an encoder's stage over that of the next deeper.",
+    )
+    freeze_encoder: int | bool = Field(
+        0,
+        ge=0,
+        description='First epochs in which the encoder does not learn; '
+        'true: all.',
+    )
+    cached_versions: int = Field(
+        0,
+        ge=0,
+        description='Augmented versions per image whose features are kept on '
+        'disk where the encoder never learns; 0: always new ones.',
+    )
+    ema: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description='Decay of the moving average of the weights that is '
+        'validated and saved in their place; 0: the weights themselves.',
+    )
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description='Epochs without a better validation error before a stage '
+        'ends early.',
+    )
+    checkpoint: Literal['best', 'last'] = Field(
+        'best', description='Which weights a stage hands on.'
+    )
+    devices: int | Literal['auto'] = Field(
+        'auto',
+        description='Processes that train together, as torchrun starts them.',
+    )
+
     uncertainty: Literal['surrogate', 'explicit'] = 'surrogate'
     background_weight: float = 1e-7
     pixel_weight: float = 1.0

@@ -6,7 +6,7 @@ import csv
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,24 +55,34 @@ class StepDone:
 class Objective(nn.Module):
     """A network and its method as one module: batch in, loss terms out."""
 
-    def __init__(self, network: Localizer, method: Method) -> None:
+    def __init__(
+        self, network: Localizer, method: Method, frozen: Sequence[str] = ()
+    ) -> None:
         super().__init__()
         self.network = network
         self.method = method
+        self.frozen = frozen
 
     def forward(
-        self, images: Tensor, labels: Tensor, pixels: Tensor, margin: int
+        self,
+        images: Tensor,
+        labels: Tensor,
+        pixels: Tensor,
+        seeds: Tensor | None,
+        margin: int,
     ) -> dict[str, Tensor]:
         """The weighted terms of the loss."""
-        batch = Batch(images, labels, pixels, margin=margin)
+        batch = Batch(images, labels, pixels, seeds=seeds, margin=margin)
         return self.method.terms(self.network, batch)
 
     def train(self, mode: bool = True) -> Objective:
-        """Train, the encoder's BatchNorm staying as it was pretrained."""
+        """Train, what is frozen and the encoder's BatchNorm staying still."""
         super().train(mode)
         for module in self.network.encoder.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.eval()
+        for name in self.frozen:
+            self.network.get_submodule(name).eval()
         return self
 
 
@@ -107,14 +117,24 @@ def fit(
     epochs: int,
     stage: str,
     resume: bool,
+    frozen: Sequence[str] = (),
 ) -> Iterator[StepDone | EpochDone]:
     """Train; afterwards the network holds the best epoch's weights.
 
     The best epoch has the lowest ``validation_error``, ties going to the
     later. ``folder`` gets ``metrics.csv``, ``last.pt`` and ``best.pt``;
     killing the process loses at most the current epoch, and ``resume`` goes
-    on to the same end.
+    on to the same end. What ``frozen`` names of the network (``'encoder'``,
+    ``'classifier'``) does not learn: neither weights nor statistics move.
     """
+    still = [
+        parameter
+        for name in frozen
+        for parameter in network.get_submodule(name).parameters()
+        if parameter.requires_grad
+    ]
+    for parameter in still:
+        parameter.requires_grad_(False)
     folder.mkdir(parents=True, exist_ok=True)
     fabric = make_fabric(config)
     keep_depthwise_float32(network)
@@ -123,7 +143,9 @@ def fit(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: _cosine(step, total, config.warmup_steps)
     )
-    objective, optimizer = fabric.setup(Objective(network, method), optimizer)
+    objective, optimizer = fabric.setup(
+        Objective(network, method, frozen), optimizer
+    )
     last, best = folder / 'last.pt', folder / 'best.pt'
     start, history = 0, list[Figures]()
     if resume and last.exists():
@@ -139,10 +161,10 @@ def fit(
         objective.train()
         sums: Figures = {}
         for step, batch in enumerate(sampler.epoch(epoch)):
-            images, labels, pixels = fabric.to_device(
-                (batch.images, batch.labels, batch.pixels)
+            images, labels, pixels, seeds = fabric.to_device(
+                (batch.images, batch.labels, batch.pixels, batch.seeds)
             )
-            terms = objective(images, labels, pixels, batch.margin)
+            terms = objective(images, labels, pixels, seeds, batch.margin)
             loss = torch.stack(list(terms.values())).sum()
             if not torch.isfinite(loss):
                 raise WsolError(_not_finite(terms, stage, epoch))
@@ -193,6 +215,8 @@ def fit(
     state = torch.load(best, map_location='cpu', weights_only=True)
     network.load_state_dict(state['network'])
     network.eval()
+    for parameter in still:
+        parameter.requires_grad_(True)
 
 
 def write_history(path: Path, history: list[Figures]) -> None:
@@ -211,15 +235,18 @@ def _optimizer(
     network: Localizer, config: TrainingConfig
 ) -> torch.optim.Optimizer:
     inside = {id(p) for p in network.encoder.parameters()}
-    heads = [p for p in network.parameters() if id(p) not in inside]
+    encoder = [p for p in network.encoder.parameters() if p.requires_grad]
+    heads = [
+        p
+        for p in network.parameters()
+        if p.requires_grad and id(p) not in inside
+    ]
+    groups = [
+        {'params': encoder, 'lr': config.learning_rate_encoder},
+        {'params': heads, 'lr': config.learning_rate_heads},
+    ]
     return torch.optim.AdamW(
-        [
-            {
-                'params': list(network.encoder.parameters()),
-                'lr': config.learning_rate_encoder,
-            },
-            {'params': heads, 'lr': config.learning_rate_heads},
-        ],
+        [group for group in groups if group['params']],
         weight_decay=config.weight_decay,
     )
 
