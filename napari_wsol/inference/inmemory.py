@@ -9,19 +9,25 @@ import numpy.typing as npt
 import zarr
 from zarr.storage import MemoryStore
 
-from napari_wsol.inference.maps import PROBABILITY
+from napari_wsol.inference.maps import (
+    CLASSES,
+    ENTROPY,
+    MASK,
+    PROBABILITY,
+    Map,
+)
 from napari_wsol.inference.predicting import Events, predict
 from napari_wsol.inference.settings import Prediction, PredictionSettings
 from napari_wsol.models.loading import LoadedModel
 from napari_wsol.slides.slide import Slide
 
 
-def probability_of(
+def maps_of(
     slide: Slide,
     model: LoadedModel,
     settings: PredictionSettings | None = None,
-) -> tuple[npt.NDArray[np.float32], Prediction]:
-    """ROI probability ``(h, w)`` at the network's stride, and the result.
+) -> tuple[dict[str, Map], Prediction]:
+    """The maps by name (``inference.maps``) at the network's stride.
 
     What ``predict`` writes, to the same bits; nothing is kept on disk.
 
@@ -43,8 +49,26 @@ def probability_of(
         settings or PredictionSettings(tissue_only=False),
     )
     result = _result(events)
-    array = zarr.open_group(store, mode='r')[f'{PROBABILITY}/0']
-    return np.asarray(array[...]), result  # type: ignore[index]
+    group = zarr.open_group(store, mode='r')
+    maps = {
+        name: np.asarray(group[f'{name}/0'][...])  # type: ignore[index]
+        for name in (PROBABILITY, ENTROPY, MASK, CLASSES)
+        if name in group
+    }
+    return maps, result
+
+
+def probability_of(
+    slide: Slide,
+    model: LoadedModel,
+    settings: PredictionSettings | None = None,
+) -> tuple[npt.NDArray[np.float32], Prediction]:
+    """ROI probability ``(h, w)`` at the network's stride, and the result.
+
+    As ``maps_of``.
+    """
+    maps, result = maps_of(slide, model, settings)
+    return np.asarray(maps[PROBABILITY], np.float32), result
 
 
 def _result(events: Events) -> Prediction:

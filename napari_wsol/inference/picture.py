@@ -99,7 +99,7 @@ def render(
     panels = (
         ('Image', tissue),
         ('Probability', Image.fromarray(coloured(probability, VIRIDIS))),
-        ('Mask', _overlaid(tissue, mask)),
+        ('Mask', overlaid(tissue, mask)),
         ('Pixel entropy', Image.fromarray(coloured(entropy, INFERNO))),
     )
     column = max(width, 160)
@@ -172,8 +172,14 @@ def coloured(
     return np.stack(channels, -1).round().astype(np.uint8)
 
 
-def _overlaid(image: Image.Image, mask: npt.NDArray[Any]) -> Image.Image:
-    """The image with marked pixels tinted and their borders drawn."""
+def overlaid(image: Image.Image, mask: npt.NDArray[Any]) -> Image.Image:
+    """The image with marked pixels tinted and their borders drawn.
+
+    Parameters
+    ----------
+    mask
+        ``(H, W)``, 0 outside, i + 1 in the colour of the i-th class.
+    """
     pixels = np.asarray(image).astype(np.float32)
     border = np.zeros(mask.shape, bool)
     border[1:] |= mask[1:] != mask[:-1]
