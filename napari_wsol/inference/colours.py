@@ -1,4 +1,8 @@
-"""The colours of classes, the same in pictures and in the viewer."""
+"""The colours of classes, the same in pictures and in the viewer.
+
+Those of Okabe and Ito, RGB in 0-255: told apart with every common kind of
+colour blindness, and visible on H&E.
+"""
 
 from __future__ import annotations
 
@@ -10,5 +14,10 @@ CLASS_COLOURS = (
     (240, 228, 66),
     (0, 114, 178),
 )
-"""RGB in 0-255, by Okabe and Ito: told apart with every common kind of colour
-blindness, and visible on H&E."""
+"""Of each class that has regions, in turn; they repeat after six."""
+
+BACKGROUND_COLOUR = (0, 114, 178)
+"""Where background is shown at all: what is known to hold no region."""
+
+UNKNOWN_COLOUR = (128, 128, 128)
+"""What nothing is known of."""
