@@ -90,11 +90,8 @@ def evaluate(
     folder = find_model(model)
     table = read_table(data)  # before torch, which takes seconds to import
 
-    from napari_wsol.evaluation.run import (
-        Evaluation,
-        choose_rows,
-        write_report,
-    )
+    from napari_wsol.evaluation.report import write_report
+    from napari_wsol.evaluation.run import Evaluation, choose_rows
     from napari_wsol.models.loading import load_model
 
     evaluation = Evaluation(

@@ -2,79 +2,27 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_wsol.errors import BadInputError
-from napari_wsol.evaluation.pixels import (
-    Confusion,
-    ScoreHistogram,
-    confusion,
-)
-from napari_wsol.evaluation.truth import read_mask, sample_map
-from napari_wsol.inference.inmemory import probability_of
+from napari_wsol.evaluation.bootstrap import RESAMPLES
+from napari_wsol.evaluation.cases import Case, Gallery, draw_panels
+from napari_wsol.evaluation.cohort import Cohort, Observation
+from napari_wsol.evaluation.comparing import Comparison, compare
+from napari_wsol.evaluation.pixels import Mask
+from napari_wsol.evaluation.report import ImageResult, Report
+from napari_wsol.evaluation.summary import summarize
+from napari_wsol.evaluation.truth import read_mask
+from napari_wsol.inference.inmemory import maps_of
 from napari_wsol.inference.settings import Prediction, PredictionSettings
 from napari_wsol.models.loading import LoadedModel
 from napari_wsol.slides.opening import open_slide
 from napari_wsol.slides.pixel_size import PixelSize
 from napari_wsol.slides.slide import Slide
 from napari_wsol.training.table import DataTable, Row
-
-ROWS_AT_ONCE = 512
-
-
-@dataclass(frozen=True)
-class ImageResult:
-    """One image's figures; None where labels alone do not allow them.
-
-    F1 figures are in percent, at the model's threshold.
-    """
-
-    image: str
-    label: str
-    predicted: str | None
-    correct: bool | None
-    f1_foreground: float | None
-    f1_background: float | None
-    foreground_percent: float
-    entropy_image: float | None
-    entropy_foreground: float | None
-    entropy_background: float | None
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Report:
-    """Figures of a data set, all in percent.
-
-    ``f1_*`` are per-image means at the model's threshold; ``pxap`` and the
-    confusion are pooled over all pixels, the confusion as percent of true
-    foreground (tp, fn) and background (fp, tn). None: no masks, or no label
-    that the model knows.
-    """
-
-    model: str
-    model_hash: str
-    data: str
-    split: str
-    n_images: int
-    n_masks: int
-    threshold: float
-    classification_error: float | None
-    f1_foreground: float | None
-    f1_background: float | None
-    pxap: float | None
-    tp: float | None
-    fn: float | None
-    fp: float | None
-    tn: float | None
 
 
 def choose_rows(table: DataTable, split: str | None) -> tuple[Row, ...]:
@@ -104,12 +52,22 @@ def choose_rows(table: DataTable, split: str | None) -> tuple[Row, ...]:
 class Evaluation:
     """Runs a model over rows and adds up what it finds.
 
+    Maps are class-agnostic or follow the predicted classes: no row's label
+    reaches the model. Images are told apart among the classes that the rows
+    hold, or among all of the model's where they hold one only.
+
     Parameters
     ----------
     rename
         Data set's label -> model's class, where they differ.
     data_mpp
         µm per pixel of images that state none.
+    negative_label
+        The data set's label of images without any region of interest; None
+        takes the model's negative class. Where other rows have masks, such
+        an image without one counts as an empty mask.
+    gallery
+        Keeps pictures of the best and the worst; None draws none.
     """
 
     model: LoadedModel
@@ -119,48 +77,61 @@ class Evaluation:
     )
     rename: dict[str, str] | None = None
     data_mpp: float | None = None
+    negative_label: str | None = None
+    gallery: Gallery | None = None
 
     def __post_init__(self) -> None:
+        labels = {row.label for row in self.rows}
+        if self.negative_label and self.negative_label not in labels:
+            raise BadInputError(
+                f'No image is labelled "{self.negative_label}", which was '
+                f'said to be the negative label; there are: '
+                f'{", ".join(sorted(labels))}.'
+            )
+        card = self.model.card
+        present = {self._class_of(row) for row in self.rows}
+        told_apart = tuple(c for c in card.classes if c in present)
+        if len(told_apart) == 1:
+            told_apart = card.classes
         self.results: list[ImageResult] = []
-        self.histogram = ScoreHistogram()
-        self.confusion = Confusion()
+        self.cohort = Cohort(told_apart)
+        self._any_mask = any(row.mask is not None for row in self.rows)
 
     def run(self) -> Iterator[ImageResult]:
         """Every row in turn."""
-        names = [self._class_of(row) for row in self.rows]
-        present = sorted({name for name in names if name is not None})
-        for row, label in zip(self.rows, names, strict=True):
-            result = self._image(row, label, present)
+        for row in self.rows:
+            result = self._image(row)
             self.results.append(result)
             yield result
 
-    def report(self, data: str, split: str) -> Report:
-        """The figures so far."""
-        judged = [r.correct for r in self.results if r.correct is not None]
-        with_mask = [r for r in self.results if r.f1_foreground is not None]
-        found = self.confusion
-        foreground = found.tp + found.fn
-        background = found.fp + found.tn
-        return Report(
-            model=self.model.card.name,
-            model_hash=self.model.sha256,
+    def report(
+        self,
+        data: str,
+        split: str,
+        *,
+        resamples: int = RESAMPLES,
+        seed: int = 0,
+    ) -> Report:
+        """The figures so far.
+
+        Parameters
+        ----------
+        resamples, seed
+            Of the bootstrap that gives the intervals; 0 resamples: none.
+        """
+        return summarize(
+            self.cohort,
+            self.model,
+            self.threshold,
             data=data,
             split=split,
-            n_images=len(self.results),
-            n_masks=len(with_mask),
-            threshold=self._threshold,
-            classification_error=_percent(judged.count(False), len(judged)),
-            f1_foreground=_mean([r.f1_foreground for r in with_mask]),
-            f1_background=_mean([r.f1_background for r in with_mask]),
-            pxap=_number(self.histogram.pxap()) if with_mask else None,
-            tp=_percent(found.tp, foreground),
-            fn=_percent(found.fn, foreground),
-            fp=_percent(found.fp, background),
-            tn=_percent(found.tn, background),
+            resamples=resamples,
+            seed=seed,
         )
 
     @property
-    def _threshold(self) -> float:
+    def threshold(self) -> float:
+        """From which probability on pixels are marked."""
         if self.settings.threshold is not None:
             return self.settings.threshold
         return self.model.card.threshold
@@ -169,41 +140,55 @@ class Evaluation:
         name = (self.rename or {}).get(row.label, row.label)
         return name if name in self.model.card.classes else None
 
-    def _image(
-        self, row: Row, label: str | None, present: list[str]
-    ) -> ImageResult:
+    def _is_negative(self, row: Row) -> bool:
+        if self.negative_label is not None:
+            return row.label == self.negative_label
+        negative = self.model.card.negative_class
+        return negative is not None and self._class_of(row) == negative
+
+    def _image(self, row: Row) -> ImageResult:
         slide = self._open(row)
-        probability, prediction = probability_of(
-            slide, self.model, self.settings
+        maps, prediction = maps_of(slide, self.model, self.settings)
+        label = self._class_of(row)
+        truth = self._truth(row, slide)
+        roi_class = self._roi_class(row)
+        compared = None
+        if truth is not None:
+            compared = compare(truth, maps, prediction, roi_class)
+            if compared.by_class is not None:
+                self.cohort.roi_classes = prediction.roi_classes
+        chances = self._chances(prediction)
+        result = _result(row, label, prediction, chances, compared)
+        self.cohort.add(
+            Observation(
+                group=row.group or str(row.image),
+                label=(
+                    None if label is None else self.cohort.classes.index(label)
+                ),
+                probabilities=(
+                    None if chances is None else np.array([*chances.values()])
+                ),
+                marked=prediction.foreground_fraction,
+                negative=self._is_negative(row),
+                confusion=compared and compared.confusion,
+                by_class=None if compared is None else compared.by_class,
+            ),
+            compared and compared.histogram,
         )
-        predicted = _most_likely(prediction, present)
-        at_threshold = None
-        if row.mask is not None:
-            at_threshold = self._compare(
-                row.mask, slide, probability, prediction
+        score = _score(result, chances and chances.get(label or ''))
+        if self.gallery is not None and score is not None:
+            self.gallery.offer(
+                score,
+                lambda: Case(
+                    score,
+                    result.image,
+                    _caption(result),
+                    draw_panels(
+                        slide, maps, prediction, truth, (roi_class or 0) + 1
+                    ),
+                ),
             )
-            self.confusion += at_threshold
-        return ImageResult(
-            image=row.image.name,
-            label=row.label,
-            predicted=predicted,
-            correct=(
-                None
-                if label is None or predicted is None
-                else label == predicted
-            ),
-            f1_foreground=(
-                100 * at_threshold.f1_foreground if at_threshold else None
-            ),
-            f1_background=(
-                100 * at_threshold.f1_background if at_threshold else None
-            ),
-            foreground_percent=100 * prediction.foreground_fraction,
-            entropy_image=prediction.entropy_image,
-            entropy_foreground=prediction.entropy_foreground,
-            entropy_background=prediction.entropy_background,
-            seconds=prediction.seconds,
-        )
+        return result
 
     def _open(self, row: Row) -> Slide:
         stated = row.mpp or self.data_mpp
@@ -212,68 +197,112 @@ class Evaluation:
             PixelSize(stated, stated, 'data table') if stated else None,
         )
 
-    def _compare(
-        self,
-        mask: Path,
-        slide: Slide,
-        probability: npt.NDArray[np.float32],
-        prediction: Prediction,
-    ) -> Confusion:
-        """Count at level-0 resolution, some rows at a time."""
-        truth = read_mask(mask, slide.shape)
-        height, width = slide.shape
-        columns = (np.arange(width) + 0.5 - prediction.origin_x) / (
-            prediction.step_x
-        ) - 0.5
-        total = Confusion()
-        for top in range(0, height, ROWS_AT_ONCE):
-            rows = np.arange(top, min(height, top + ROWS_AT_ONCE))
-            places = (rows + 0.5 - prediction.origin_y) / (
-                prediction.step_y
-            ) - 0.5
-            found = sample_map(probability, places, columns)
-            self.histogram.add(found, truth[rows])
-            total += confusion(found >= self._threshold, truth[rows])
-        return total
-
-
-def write_report(
-    report: Report, rows: Sequence[ImageResult], path: Path
-) -> None:
-    """Write ``report.json`` and, beside it, ``report.csv`` with the images."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(report), indent=2) + '\n')
-        with path.with_suffix('.csv').open('w', newline='') as file:
-            names = list(ImageResult.__dataclass_fields__)
-            writer = csv.DictWriter(file, names)
-            writer.writeheader()
-            writer.writerows(asdict(row) for row in rows)
-    except OSError as error:
-        raise BadInputError(
-            f'The report cannot be written to "{path}" ({error.strerror}). '
-            'Choose another place.'
-        ) from error
-
-
-def _most_likely(prediction: Prediction, present: list[str]) -> str | None:
-    """The likeliest class among those that the data set has."""
-    if prediction.class_probabilities is None or not present:
+    def _truth(self, row: Row, slide: Slide) -> Mask | None:
+        if row.mask is not None:
+            return read_mask(row.mask, slide.shape)
+        if self._any_mask and self._is_negative(row):
+            return np.zeros(slide.shape, bool)
         return None
-    probability = dict(
-        zip(prediction.classes, prediction.class_probabilities, strict=True)
+
+    def _roi_class(self, row: Row) -> int | None:
+        """Which ROI class a row's mask shows, -1 for none; None: unknown."""
+        if self._is_negative(row):
+            return -1
+        name, known = self._class_of(row), self.model.card.roi_classes
+        return known.index(name) if name in known else None
+
+    def _chances(self, prediction: Prediction) -> dict[str, float] | None:
+        """Probabilities of the classes in question, adding up to 1."""
+        if prediction.class_probabilities is None or not self.cohort.classes:
+            return None
+        said = dict(
+            zip(
+                prediction.classes, prediction.class_probabilities, strict=True
+            )
+        )
+        total = sum(said[name] for name in self.cohort.classes)
+        count = len(self.cohort.classes)
+        return {
+            name: said[name] / total if total else 1 / count
+            for name in self.cohort.classes
+        }
+
+
+def evaluate_model(
+    model: LoadedModel,
+    rows: Sequence[Row],
+    settings: PredictionSettings | None = None,
+    *,
+    data: str = '',
+    split: str = '',
+    resamples: int = RESAMPLES,
+) -> Report:
+    """The report of a model over rows, in one call.
+
+    Parameters
+    ----------
+    settings
+        None computes everywhere, at the model's threshold.
+    resamples
+        Of the bootstrap; 0 leaves the intervals out.
+
+    Raises
+    ------
+    WsolError
+        As ``inference.predicting.predict``, and where a mask does not fit.
+    """
+    evaluation = Evaluation(
+        model, rows, settings or PredictionSettings(tissue_only=False)
     )
-    return max(present, key=lambda name: probability[name])
+    for _ in evaluation.run():
+        pass
+    return evaluation.report(data, split, resamples=resamples)
 
 
-def _percent(part: int, whole: int) -> float | None:
-    return 100 * part / whole if whole else None
+def _result(
+    row: Row,
+    label: str | None,
+    prediction: Prediction,
+    chances: dict[str, float] | None,
+    compared: Comparison | None,
+) -> ImageResult:
+    predicted = max(chances, key=lambda n: chances[n]) if chances else None
+    found = compared.confusion if compared else None
+    return ImageResult(
+        image=row.image.name,
+        label=row.label,
+        predicted=predicted,
+        correct=(
+            None if label is None or predicted is None else label == predicted
+        ),
+        confidence=chances[predicted] if chances and predicted else None,
+        f1_foreground=100 * found.f1_foreground if found else None,
+        f1_background=100 * found.f1_background if found else None,
+        miou=100 * found.mean_iou if found else None,
+        foreground_percent=100 * prediction.foreground_fraction,
+        entropy_image=prediction.entropy_image,
+        entropy_foreground=prediction.entropy_foreground,
+        entropy_background=prediction.entropy_background,
+        group=row.group,
+        seconds=prediction.seconds,
+    )
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
+def _score(result: ImageResult, chance: float | None) -> float | None:
+    """How good an answer is: by its mask, else by its label."""
+    if result.f1_foreground is not None and result.f1_background is not None:
+        return (result.f1_foreground + result.f1_background) / 2
+    return chance
 
 
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value
+def _caption(result: ImageResult) -> str:
+    said = result.label
+    if result.predicted is not None and result.confidence is not None:
+        said += f'; said {result.predicted} ({result.confidence:.2f})'
+    if result.correct is False:
+        said += ', wrong'
+    if result.f1_foreground is not None:
+        said += (
+            f'; F1+ {result.f1_foreground:.0f}, F1− {result.f1_background:.0f}'
+        )
+    return said

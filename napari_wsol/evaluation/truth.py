@@ -40,6 +40,27 @@ def read_mask(path: Path, shape: tuple[int, int]) -> Mask:
     return mask
 
 
+def places_on_map(
+    length: int, count: int, origin: float, step: float
+) -> Floats:
+    """Map places of ``count`` equal cells' centres along a side of an image.
+
+    Parameters
+    ----------
+    length
+        Of the side, in level-0 pixels.
+    origin, step
+        Where the map begins and its pixels' size, in level-0 pixels.
+
+    Returns
+    -------
+    array
+        ``(count,)``, in map pixels whose centres are at whole numbers.
+    """
+    centres = (np.arange(count) + 0.5) * length / count
+    return np.asarray((centres - origin) / step - 0.5)
+
+
 def sample_map(
     values: Floats,
     rows: Floats,
@@ -59,6 +80,17 @@ def sample_map(
     picked = values[top] * (1 - down[:, None]) + values[below] * down[:, None]
     result = picked[:, left] * (1 - over) + picked[:, right] * over
     return result.astype(np.float32)
+
+
+def nearest_on_map(
+    values: npt.NDArray[np.generic], rows: Floats, columns: Floats
+) -> npt.NDArray[np.generic]:
+    """The map pixels nearest to a grid; as ``sample_map``."""
+    y, x = (
+        np.rint(places).astype(np.intp).clip(0, length - 1)
+        for places, length in zip((rows, columns), values.shape, strict=True)
+    )
+    return values[y[:, None], x]
 
 
 def _neighbours(

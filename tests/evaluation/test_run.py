@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from napari_wsol.errors import BadInputError
-from napari_wsol.evaluation.run import Evaluation, choose_rows, write_report
+from napari_wsol.evaluation.report import write_report
+from napari_wsol.evaluation.run import Evaluation, choose_rows
 from napari_wsol.evaluation.truth import read_mask, sample_map
 from napari_wsol.models.card import (
     Architecture,

@@ -1,0 +1,128 @@
+"""The best and the worst images, as small pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from napari_wsol.evaluation.pixels import Mask
+from napari_wsol.evaluation.truth import (
+    nearest_on_map,
+    places_on_map,
+    sample_map,
+)
+from napari_wsol.inference.maps import ENTROPY, MASK, PROBABILITY, Map
+from napari_wsol.inference.picture import (
+    INFERNO,
+    VIRIDIS,
+    coloured,
+    overlaid,
+)
+from napari_wsol.inference.settings import Prediction
+from napari_wsol.slides.slide import Slide
+
+RGB = npt.NDArray[np.uint8]
+
+PANEL = 256
+"""Longer side of a picture in pixels."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image, and why it is shown.
+
+    Parameters
+    ----------
+    score
+        By which cases are ordered; high is good.
+    panels
+        Title -> ``(h, w, 3)``, in the order in which they are shown.
+    """
+
+    score: float
+    image: str
+    caption: str
+    panels: dict[str, RGB]
+
+
+@dataclass
+class Gallery:
+    """Keeps the best and the worst of what is offered, and draws no others."""
+
+    best: int = 4
+    worst: int = 8
+    _kept: list[Case] = field(default_factory=list)
+
+    def offer(self, score: float, draw: Callable[[], Case]) -> None:
+        """Keep an image if it is among the best or worst so far."""
+        scores = [case.score for case in self._kept]
+        if len(scores) == self.best + self.worst:
+            if scores[self.worst - 1] <= score <= scores[self.worst]:
+                return
+            gone = (
+                self.worst if score > scores[self.worst] else (self.worst - 1)
+            )
+            del self._kept[gone]
+        self._kept.append(draw())
+        self._kept.sort(key=lambda case: case.score)
+
+    def worst_cases(self) -> list[Case]:
+        """The worst first."""
+        return self._kept[: min(self.worst, len(self._kept) // 2)]
+
+    def best_cases(self) -> list[Case]:
+        """The best first; none that is among the worst."""
+        rest = self._kept[len(self.worst_cases()) :]
+        return rest[::-1][: self.best]
+
+
+def draw_panels(
+    slide: Slide,
+    maps: dict[str, Map],
+    prediction: Prediction,
+    truth: Mask | None,
+    truth_value: int = 1,
+) -> dict[str, RGB]:
+    """Image, truth, probability, mask and entropy of a whole image.
+
+    Parameters
+    ----------
+    truth
+        ``(H, W)``; None leaves its picture out.
+    truth_value
+        In the colour of which mask value the truth is drawn.
+    """
+    shrink = min(1.0, PANEL / max(slide.shape))
+    height, width = (max(1, round(side * shrink)) for side in slide.shape)
+    image = slide.read_resized(slide.box, height, width)
+    rows = places_on_map(
+        slide.shape[0], height, prediction.origin_y, prediction.step_y
+    )
+    columns = places_on_map(
+        slide.shape[1], width, prediction.origin_x, prediction.step_x
+    )
+
+    def scale(name: str, colours: tuple[tuple[int, int, int], ...]) -> RGB:
+        return coloured(sample_map(maps[name], rows, columns), colours)
+
+    tissue = Image.fromarray(image)
+    panels = {'image': image}
+    if truth is not None:
+        small = Image.fromarray(truth).resize(
+            (width, height), Image.Resampling.NEAREST
+        )
+        panels['truth'] = np.asarray(
+            overlaid(tissue, np.asarray(small) * np.uint8(truth_value))
+        )
+    panels['probability'] = scale(PROBABILITY, VIRIDIS)
+    found = cast(
+        'npt.NDArray[np.uint8]', nearest_on_map(maps[MASK], rows, columns)
+    )
+    panels['mask'] = np.asarray(overlaid(tissue, found))
+    panels['entropy'] = scale(ENTROPY, INFERNO)
+    return panels
