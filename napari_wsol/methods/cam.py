@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from napari_wsol.methods.labels import localizer_labels
 from napari_wsol.methods.method import Batch, Method
 from napari_wsol.methods.terms import partial_cross_entropy
 from napari_wsol.models.localizer import Localizer, without_margin
@@ -32,7 +33,8 @@ class ClassActivation(Method):
         )
         return {
             'localizer': partial_cross_entropy(
-                network.image_scores(maps), batch.labels
+                network.image_scores(maps),
+                localizer_labels(network, batch.labels),
             ),
             'classifier': partial_cross_entropy(
                 network.image_scores(cells), batch.labels

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-import torch
 from torch import Tensor
-from torch.nn import functional
 
+from napari_wsol.errors import BadInputError
+from napari_wsol.methods.labels import (
+    among,
+    as_channels,
+    cell_labels,
+    is_positive,
+    pixel_labels,
+)
 from napari_wsol.methods.method import Batch, Method
+from napari_wsol.methods.second_look import (
+    Uncertainty,
+    background_loss,
+    foreground_loss,
+)
 from napari_wsol.methods.terms import (
-    IGNORE,
-    explicit_uncertainty,
+    area_barrier,
     foreground_barrier,
     partial_cross_entropy,
     size_barrier,
-    surrogate_uncertainty,
 )
 from napari_wsol.models.localizer import Localizer, resize, without_margin
 
@@ -40,6 +48,11 @@ class MaxMinUncertainty(Method):
         attached mask the mask becomes an adversarial texture.
     barrier_start, barrier_growth, barrier_end
         t of the log-barrier and how it grows per epoch.
+    area_target
+        Smallest and largest share of an image that its ROI takes: barriers
+        keep it between them. None: the published barrier, which keeps the
+        ROI and (without a fully negative class) the background from
+        vanishing, and pulls both towards one half.
     sigma_start, sigma_step, sigma_end
         The threshold inside the class-map mask, per epoch.
     pixel_weight
@@ -49,11 +62,12 @@ class MaxMinUncertainty(Method):
         the classifier alone.
     """
 
-    uncertainty: Literal['surrogate', 'explicit'] = 'surrogate'
+    uncertainty: Uncertainty = 'surrogate'
     background_weight: float = 1e-7
     barrier_start: float = 5.0
     barrier_growth: float = 1.01
     barrier_end: float = 10.0
+    area_target: tuple[float, float] | None = None
     sigma_start: float = 0.15
     sigma_step: float = 0.001
     sigma_end: float = 0.2
@@ -61,6 +75,14 @@ class MaxMinUncertainty(Method):
     detach_background: bool = False
 
     def __post_init__(self) -> None:
+        if self.area_target is not None:
+            low, high = self.area_target
+            if not 0 <= low < high <= 1:
+                raise BadInputError(
+                    f'The area of the region cannot lie between {low:g} and '
+                    f'{high:g} of an image: give two shares from 0 to 1, the '
+                    'smaller first.'
+                )
         self.t = self.barrier_start
 
     def begin_epoch(self, network: Localizer, epoch: int) -> None:
@@ -100,7 +122,7 @@ class MaxMinUncertainty(Method):
         )
         pixels = pixel_labels(network, batch)
         terms['pixels'] = self.pixel_weight * partial_cross_entropy(
-            logits, pixels
+            logits, as_channels(pixels, logits)
         )
         if network.negative_class is not None:
             terms['cells'] = self.pixel_weight * partial_cross_entropy(
@@ -135,63 +157,19 @@ class MaxMinUncertainty(Method):
         if len(images) == 0:
             return {}
         terms = {
-            'foreground': partial_cross_entropy(
-                network.masked_scores(images, mask), labels
-            )
+            'foreground': foreground_loss(network, images, mask, labels),
+            'size': self._size_term(network, mask),
         }
         if self.background_weight:
             hidden = mask.detach() if self.detach_background else mask
-            scores = network.masked_scores(images, 1 - hidden)
-            unsure = (
-                surrogate_uncertainty
-                if self.uncertainty == 'surrogate'
-                else explicit_uncertainty
+            terms['background'] = self.background_weight * background_loss(
+                network, images, hidden, self.uncertainty
             )
-            terms['background'] = self.background_weight * unsure(scores)
-        if network.negative_class is None:
-            terms['size'] = size_barrier(mask, self.t)
-        else:
-            terms['size'] = foreground_barrier(mask, self.t)
         return terms
 
-
-def is_positive(network: Localizer, labels: Tensor) -> Tensor:
-    """``(B,)`` whether an image is labelled with a class that has a ROI."""
-    roi = torch.tensor(network.roi, device=labels.device)
-    return torch.isin(labels, roi)
-
-
-def among(classes: list[int], labels: Tensor) -> Tensor:
-    """Labels as positions in ``classes``; ``IGNORE`` for the others."""
-    moved = torch.full_like(labels, IGNORE)
-    for position, label in enumerate(classes):
-        moved[labels == label] = position
-    return moved
-
-
-def pixel_labels(network: Localizer, batch: Batch) -> Tensor:
-    """``(B, H, W)``: fully negative images are background in every pixel."""
-    if network.negative_class is None:
-        return batch.pixels
-    negative = network.classes.index(network.negative_class)
-    is_negative = (batch.labels == negative)[:, None, None]
-    return torch.where(
-        is_negative, torch.zeros_like(batch.pixels), batch.pixels
-    )
-
-
-def cell_labels(network: Localizer, pixels: Tensor) -> Tensor:
-    """Pixel classes ``(B, H, W)`` -> class indices of the classifier's cells.
-
-    A cell has a label where at least half of its pixels have it and none has
-    another. Only for a network with a fully negative class, whose pixel
-    channels are [it, *ROI classes].
-    """
-    assert network.negative_class is not None
-    negative = network.classes.index(network.negative_class)
-    order = torch.tensor([negative, *network.roi], device=pixels.device)
-    each = torch.stack([pixels == i for i in range(len(order))], 1).float()
-    share = functional.avg_pool2d(each, network.class_stride)
-    most, which = share.max(1)
-    known = (most >= 0.5) & (share.sum(1) == most)
-    return torch.where(known, order[which], torch.full_like(which, IGNORE))
+    def _size_term(self, network: Localizer, mask: Tensor) -> Tensor:
+        if self.area_target is not None:
+            return area_barrier(mask, *self.area_target, self.t)
+        if network.negative_class is None:
+            return size_barrier(mask, self.t)
+        return foreground_barrier(mask, self.t)

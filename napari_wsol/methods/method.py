@@ -28,6 +28,10 @@ class Batch:
         ``(B, H, W)`` in [0, 1], a localization map of an earlier network
         from which seeds are drawn; NaN where unknown. None where there is
         no such map.
+    features
+        The encoder's maps of the images, ``(B, channels, h, w)`` each, where
+        they are kept (maps finer than the network's stride are left empty);
+        None: the encoder is to look (``encoder_maps``).
     margin
         Pixels along each side that are context only: a convolution's zero
         padding reaches into them, as it reaches into the halo of a tile.
@@ -37,6 +41,7 @@ class Batch:
     labels: Tensor
     pixels: Tensor
     seeds: Tensor | None = None
+    features: list[Tensor] | None = None
     margin: int = 0
 
 
@@ -54,3 +59,10 @@ class Method(ABC):
     @abstractmethod
     def terms(self, network: Localizer, batch: Batch) -> dict[str, Tensor]:
         """The weighted terms of the loss; their sum is minimised."""
+
+
+def encoder_maps(network: Localizer, batch: Batch) -> list[Tensor]:
+    """The encoder's maps of a batch, from the batch where they are kept."""
+    if batch.features is not None:
+        return batch.features
+    return network.encoder(batch.images)

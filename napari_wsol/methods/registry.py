@@ -10,13 +10,22 @@ from napari_wsol.errors import BadInputError
 from napari_wsol.methods.cam import ClassActivation
 from napari_wsol.methods.max_min_uncertainty import MaxMinUncertainty
 from napari_wsol.methods.method import Method
+from napari_wsol.methods.min_max_entropy import MinMaxEntropy
+from napari_wsol.methods.negev import NegativeEvidence
+from napari_wsol.methods.segmentation import Segmentation
 
 _METHODS: dict[str, type[Method]] = {
     'cam': ClassActivation,
+    'min-max-entropy': MinMaxEntropy,
     'max-min-uncertainty': MaxMinUncertainty,
+    'negev': NegativeEvidence,
+    'pseudo-label': Segmentation,
+    'segmentation': Segmentation,
 }
 
-TRAINABLE = tuple(_METHODS)
+TRAINABLE = tuple(name for name in _METHODS if name != 'segmentation')
+"""What a user may ask for; ``pseudo-label`` names the whole chain here,
+whose last stage is a segmentation."""
 
 
 def create_method(name: str, settings: Mapping[str, Any]) -> Method:

@@ -60,6 +60,20 @@ def foreground_barrier(mask: Tensor, t: float) -> Tensor:
     return extended_log_barrier(-mask.sum((1, 2, 3)), t).mean()
 
 
+def area_barrier(mask: Tensor, low: float, high: float, t: float) -> Tensor:
+    """The mask is to cover between ``low`` and ``high`` of each image.
+
+    ``mask`` is ``(B, 1, H, W)`` in [0, 1]; areas are shares of the image.
+    With 0 and 1 the slopes are those of ``size_barrier``, unless nearly
+    nothing or everything is covered.
+    """
+    area = mask.mean((1, 2, 3))
+    return (
+        extended_log_barrier(low - area, t)
+        + extended_log_barrier(area - high, t)
+    ).mean()
+
+
 def partial_cross_entropy(
     logits: Tensor, labels: Tensor, weight: Tensor | None = None
 ) -> Tensor:

@@ -3,11 +3,8 @@
 import pytest
 import torch
 
-from napari_wsol.methods.max_min_uncertainty import (
-    MaxMinUncertainty,
-    cell_labels,
-    pixel_labels,
-)
+from napari_wsol.methods.labels import cell_labels, pixel_labels
+from napari_wsol.methods.max_min_uncertainty import MaxMinUncertainty
 from napari_wsol.methods.method import Batch
 from napari_wsol.models.card import Architecture
 from napari_wsol.models.localizer import Localizer
@@ -18,7 +15,9 @@ CLASSES = ('background', 'benign', 'malignant')
 def network(negative):
     torch.manual_seed(0)
     head = 'softmax' if negative else 'class-maps'
-    architecture = Architecture(channels=8, pixel_head=head)
+    architecture = Architecture(
+        encoder='test_resnet', channels=8, pixel_head=head
+    )
     classes = CLASSES if negative else CLASSES[1:]
     return Localizer(architecture, classes, negative)
 
