@@ -1,4 +1,7 @@
-"""Opens slides as multiscale layers with their physical size."""
+"""Opens slides as multiscale layers with their physical size.
+
+Files of pseudo-labels are left to ``widgets.pseudo_label_reader``.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ SLIDE_SUFFIXES = (
 )
 TIFF_SUFFIXES = ('.tif', '.tiff')
 ZARR_SUFFIX = '.zarr'
+PSEUDO_LABEL_SUFFIX = '.pseudo.png'
 
 CHUNK = 1024
 """Side of the Dask chunks in pixels."""
@@ -34,8 +38,8 @@ def get_reader(path: str | Sequence[str]) -> ReadSlide | None:
     """The function that reads a slide, or None for what is left to others.
 
     Scanner formats are always taken; TIFF and OME-Zarr where they hold an
-    8-bit RGB image that is tiled, pyramidal or OME. PNG, JPEG and plain TIFF
-    are napari's own.
+    8-bit RGB image that is tiled, pyramidal or OME; PNG where a training run
+    wrote its pseudo-labels. Other PNG, JPEG and plain TIFF are napari's own.
     """
     if not isinstance(path, str | Path):
         return None
@@ -44,6 +48,8 @@ def get_reader(path: str | Sequence[str]) -> ReadSlide | None:
         return read_slide
     if name.endswith(TIFF_SUFFIXES) and _is_slide_tiff(Path(path)):
         return read_slide
+    if name.endswith(PSEUDO_LABEL_SUFFIX):
+        return _read_pseudo_labels
     if name.endswith(ZARR_SUFFIX) and _is_rgb_zarr(Path(path)):
         return read_slide
     return None
@@ -117,6 +123,12 @@ def layer_attributes(slide: Slide) -> dict[str, Any]:
             }
         },
     }
+
+
+def _read_pseudo_labels(path: str | Sequence[str]) -> list[LayerData]:
+    from napari_wsol.widgets.pseudo_label_reader import pseudo_label_layers
+
+    return pseudo_label_layers(Path(str(path)))
 
 
 def _is_slide_tiff(path: Path) -> bool:
