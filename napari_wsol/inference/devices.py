@@ -8,7 +8,7 @@ import torch
 
 from napari_wsol.errors import BadInputError
 from napari_wsol.inference.settings import DeviceChoice, PrecisionChoice
-from napari_wsol.models.precision import cpu_has_bfloat16
+from napari_wsol.models.precision import computes_in_bfloat16
 
 DEVICE_VARIABLE = 'NAPARI_WSOL_DEVICE'
 """Environment variable that overrides the choice ``'auto'``."""
@@ -68,7 +68,7 @@ def resolve_precision(
         Where the device cannot compute in it.
     """
     if choice == 'auto':
-        native = _computes_in_bfloat16(device)
+        native = computes_in_bfloat16(device)
         return torch.bfloat16 if native else torch.float32
     if (device.type, choice) in {('cpu', 'float16'), ('mps', 'bfloat16')}:
         raise BadInputError(
@@ -76,9 +76,3 @@ def resolve_precision(
             f'"{device.type}". Choose "auto" or "float32".'
         )
     return _PRECISIONS[choice]
-
-
-def _computes_in_bfloat16(device: torch.device) -> bool:
-    if device.type == 'cuda':
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device.type == 'cpu' and cpu_has_bfloat16()

@@ -17,6 +17,13 @@ def cpu_has_bfloat16() -> bool:
     )
 
 
+def computes_in_bfloat16(device: torch.device) -> bool:
+    """Whether a device multiplies bfloat16 natively, not by emulation."""
+    if device.type == 'cuda':
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type == 'cpu' and cpu_has_bfloat16()
+
+
 def keep_depthwise_float32(network: nn.Module) -> None:
     """Let depth-wise convolutions ignore autocast.
 

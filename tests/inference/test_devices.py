@@ -40,7 +40,7 @@ def test_absent_device_is_refused_with_what_there_is(
 def test_auto_precision_is_what_the_processor_does_natively(
     native: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(devices, '_computes_in_bfloat16', lambda _: native)
+    monkeypatch.setattr(devices, 'computes_in_bfloat16', lambda _: native)
     expected = torch.bfloat16 if native else torch.float32
     assert resolve_precision('auto', CPU) == expected
 
