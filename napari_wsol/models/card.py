@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    model_validator,
+)
 
 CARD_VERSION = 1
 
@@ -27,24 +33,47 @@ class Architecture(_Frozen):
     encoder: str = Field(
         'tf_efficientnet_lite0', description='Name of a timm model.'
     )
-    neck: Literal['none', 'pyramid'] = Field(
+    output_stride: Literal[8, 16, 32] = Field(
+        32,
+        description="Of the encoder's last map: less than its own 32 by "
+        'dilated convolutions.',
+    )
+    neck: Literal['none', 'pyramid', 'unet', 'deeplabv3plus'] = Field(
         'pyramid',
-        description='Where the localizer reads: the last map, or a light '
-        'pyramid down to `stride`.',
+        description='Where the localizer reads: the last map, a light '
+        'pyramid, or the decoder of a U-Net or DeepLabV3+, down to `stride`.',
     )
     stride: int = Field(8, description='Input pixels per map pixel.')
-    channels: int = Field(64, ge=1, description='Width of the pyramid.')
+    channels: int = Field(
+        64,
+        ge=1,
+        description='Width of the pyramid; the deepest block of the U-Net '
+        'and all of DeepLabV3+ are four times as wide.',
+    )
+    atrous_rates: tuple[PositiveInt, PositiveInt, PositiveInt] = Field(
+        (12, 24, 36),
+        description="Of DeepLabV3+, in cells of the encoder's last map.",
+    )
     modalities: int = Field(5, ge=1, description='WILDCAT maps per class.')
     pixel_head: Literal['class-maps', 'softmax'] = Field(
         'class-maps',
         description="Where the pixel's probability comes from: the "
         "localizer's normalised class maps, or pixel logits.",
     )
-    pooling: Literal['gap', 'max', 'lse', 'wildcat'] = 'wildcat'
+    pooling: Literal['gap', 'max', 'lse', 'wildcat', 'attention'] = 'wildcat'
+    attention_gate: bool = Field(
+        False, description='Gated attention, with pooling by attention.'
+    )
     kmax: float = Field(0.3, gt=0)
     kmin: float = Field(0.0, ge=0)
     alpha: float = 0.6
-    dropout: float = Field(0.0, ge=0, lt=1)
+    dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description='Share of the features hidden from the class-map heads '
+        'in training.',
+    )
     sharpness: float = Field(5.0, description='w of sigmoid(w (m - sigma)).')
     classifier_scale: float = Field(
         0.8, gt=0, le=1, description='Size of the masked images it is shown.'

@@ -103,6 +103,13 @@ def _fill(
     network: Localizer, weights: dict[str, Tensor], folder: ModelFolder
 ) -> None:
     expected = network.state_dict()
+    # Until necks were a choice, the only one was called after its kind.
+    weights = {
+        key.replace('pyramid.', 'neck.', 1)
+        if key.startswith('pyramid.')
+        else key: value
+        for key, value in weights.items()
+    }
     derived = {
         key
         for key in expected

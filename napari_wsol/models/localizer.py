@@ -11,7 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_wsol.models.card import Architecture, ModelCard
+from napari_wsol.models.decoders import create_neck
 from napari_wsol.models.encoders import Encoder
+from napari_wsol.models.heads import ClassMaps, MapRange
 from napari_wsol.models.pooling import pool
 
 
@@ -28,100 +30,12 @@ class TileMaps:
     class_scores
         ``(B, 3, C, hc, wc)`` class maps of the classifier at its class
         stride, for the whole image, its foreground alone and its background
-        alone; None where not asked for.
+        alone; None where not asked for. With attention pooling C is one
+        more than the classes: the attention logit follows.
     """
 
     pixel: Tensor
     class_scores: Tensor | None
-
-
-class ClassMaps(nn.Module):
-    """1x1 convolution to ``modalities`` maps per class, and their mean."""
-
-    def __init__(self, channels: int, classes: int, modalities: int) -> None:
-        super().__init__()
-        self.classes = classes
-        self.to_modalities = nn.Conv2d(channels, classes * modalities, 1)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """``(B, F, h, w)`` -> ``(B, C, h, w)`` float32."""
-        maps: Tensor = self.to_modalities(features)
-        batch, _, height, width = maps.shape
-        apart = maps.float().view(batch, self.classes, -1, height, width)
-        return apart.mean(2)
-
-
-class Pyramid(nn.Module):
-    """1x1 laterals, top-down bilinear sums, one 3x3 convolution.
-
-    Reads every encoder map at ``stride`` and coarser, and gives one map of
-    ``channels`` at ``stride``.
-    """
-
-    def __init__(self, encoder: Encoder, stride: int, channels: int) -> None:
-        super().__init__()
-        if stride not in encoder.strides:
-            raise ValueError(
-                f'stride must be one of {encoder.strides}, got {stride}'
-            )
-        self.first = encoder.strides.index(stride)
-        self.laterals = nn.ModuleList(
-            nn.Conv2d(width, channels, 1)
-            for width in encoder.channels[self.first :]
-        )
-        self.smooth = nn.Sequential(
-            nn.Conv2d(
-                channels, channels, 3, padding=1, padding_mode='reflect'
-            ),
-            nn.BatchNorm2d(channels),
-            nn.ReLU(inplace=True),
-        )
-
-    def forward(self, features: list[Tensor]) -> Tensor:
-        """Encoder maps -> ``(B, channels, H/stride, W/stride)``."""
-        maps = [
-            lateral(feature)
-            for lateral, feature in zip(
-                self.laterals, features[self.first :], strict=True
-            )
-        ]
-        top = maps.pop()
-        while maps:
-            below = maps.pop()
-            top = below + resize(top, below.shape[-2:])
-        smoothed: Tensor = self.smooth(top)
-        return smoothed
-
-
-class MapRange(nn.Module):
-    """Stretches a map to [0, 1], by itself in training, by constants after.
-
-    MM19 and TMI stretch each image's map between its own minimum and
-    maximum. A tile cannot know its image's, so the running means of both,
-    learned in training, take their place at inference: a tile of pure
-    background stays background.
-    """
-
-    low: Tensor
-    high: Tensor
-
-    def __init__(self, momentum: float = 0.05) -> None:
-        super().__init__()
-        self.momentum = momentum
-        self.register_buffer('low', torch.zeros(()))
-        self.register_buffer('high', torch.ones(()))
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """``(B, 1, h, w)`` -> the same, stretched; constant maps give 0."""
-        if not self.training:
-            width = (self.high - self.low).clamp_min(1e-6)
-            return ((maps - self.low) / width).clamp(0, 1)
-        low = maps.amin((1, 2, 3), keepdim=True)
-        high = maps.amax((1, 2, 3), keepdim=True)
-        with torch.no_grad():
-            self.low.lerp_(low.mean().to(self.low), self.momentum)
-            self.high.lerp_(high.mean().to(self.high), self.momentum)
-        return (maps - low) / (high - low).clamp_min(1e-6)
 
 
 class Localizer(nn.Module):
@@ -139,7 +53,8 @@ class Localizer(nn.Module):
     Notes
     -----
     The localizer's class-map head and the masked second look of the
-    classifier follow TMI (IEEE TMI 41(3), 2022), eq. 1-4.
+    classifier follow TMI (IEEE TMI 41(3), 2022), eq. 1-4. Upon a U-Net the
+    localizer's head is one 3x3 convolution, as in NEGEV (MIDL 2022).
     """
 
     def __init__(
@@ -153,26 +68,30 @@ class Localizer(nn.Module):
         self.classes = classes
         self.negative_class = negative_class
         self.roi = [i for i, c in enumerate(classes) if c != negative_class]
-        self.encoder = Encoder(architecture.encoder)
+        self.encoder = Encoder(
+            architecture.encoder, architecture.output_stride
+        )
         self.class_stride: int = self.encoder.strides[-1]
-        last = self.encoder.channels[-1]
-        self.pyramid: Pyramid | None = None
-        self.stride = self.class_stride
-        width = last
-        if architecture.neck == 'pyramid':
-            self.stride = architecture.stride
-            self.pyramid = Pyramid(
-                self.encoder, self.stride, architecture.channels
-            )
-            width = architecture.channels
+        self.neck = create_neck(architecture, self.encoder)
+        self.stride = self.neck.stride
         self.by_class_maps = architecture.pixel_head == 'class-maps'
         if self.by_class_maps:
             channels = len(classes)
         else:
             channels = 1 + (len(self.roi) if negative_class else 1)
-        self.localizer = ClassMaps(width, channels, architecture.modalities)
+        is_unet = architecture.neck == 'unet'
+        self.localizer = ClassMaps(
+            self.neck.channels,
+            channels,
+            architecture,
+            modalities=1 if is_unet else architecture.modalities,
+            kernel_size=3 if is_unet else 1,
+        )
         self.classifier = ClassMaps(
-            last, len(classes), architecture.modalities
+            self.encoder.channels[-1],
+            len(classes),
+            architecture,
+            modalities=architecture.modalities,
         )
         self.range = MapRange() if self.by_class_maps else None
         self.register_buffer('sigma', torch.tensor(0.15))
@@ -186,9 +105,26 @@ class Localizer(nn.Module):
         self.pixel_temperature.fill_(card.pixel_temperature)
 
     def localizer_maps(self, features: list[Tensor]) -> Tensor:
-        """Encoder maps -> ``(B, C or K, h, w)`` raw maps of the localizer."""
-        last = features[-1] if self.pyramid is None else self.pyramid(features)
-        maps: Tensor = self.localizer(last)
+        """Encoder maps -> ``(B, C or K, h, w)`` raw maps of the localizer.
+
+        With attention pooling one more follows (see ``evidence``).
+        """
+        maps: Tensor = self.localizer(self.neck(features))
+        return maps
+
+    @property
+    def class_channels(self) -> int:
+        """Channels of the classifier's maps, the attention logit included."""
+        return len(self.classes) + (self.architecture.pooling == 'attention')
+
+    def evidence(self, maps: Tensor) -> Tensor:
+        """A head's maps ``(B, C + 1, h, w)`` less the attention logit.
+
+        ``image_scores`` and ``pool`` want the logit; whoever reads classes
+        off single cells does not. The same maps with any other pooling.
+        """
+        if self.architecture.pooling == 'attention':
+            return maps[:, :-1]
         return maps
 
     def pixel_logits(self, maps: Tensor) -> Tensor:
@@ -199,6 +135,7 @@ class Localizer(nn.Module):
         each pixel's, not the image's, so that a tile gives what the image
         would.
         """
+        maps = self.evidence(maps)
         if self.range is None:
             return maps
         joined = (maps.softmax(1) * maps).sum(1, keepdim=True)
@@ -212,7 +149,7 @@ class Localizer(nn.Module):
         return 1 - pixel_logits.softmax(1)[:, :1]
 
     def image_scores(self, maps: Tensor) -> Tensor:
-        """Class maps ``(B, C, h, w)`` -> scores ``(B, C)``."""
+        """Class maps as a head gives them -> scores ``(B, C)``."""
         return pool(maps.flatten(2), self.architecture)
 
     def masked_scores(self, images: Tensor, mask: Tensor) -> Tensor:
@@ -220,7 +157,7 @@ class Localizer(nn.Module):
         return self.image_scores(self.masked_maps(images, mask))
 
     def masked_maps(self, images: Tensor, mask: Tensor) -> Tensor:
-        """The classifier's maps ``(B, C, h, w)`` of ``images * mask``.
+        """The classifier's maps of ``images * mask``.
 
         ``images`` are normalised, so what is masked out becomes mid-grey;
         they are shown at ``classifier_scale``.
@@ -265,7 +202,10 @@ class Localizer(nn.Module):
         return TileMaps(pixel, scores.float())
 
     def pool(self, scores: Tensor) -> Tensor:
-        """Cells of class maps ``(N, C)`` -> logits of the image ``(C,)``."""
+        """Cells of class maps -> logits of the image ``(C,)``.
+
+        ``scores`` is ``(N, class_channels)``: cells of any number of tiles.
+        """
         return pool(scores.T.contiguous(), self.architecture)
 
 

@@ -56,8 +56,33 @@ def wildcat(
     return top + alpha * bottom
 
 
+def attention(maps: Tensor) -> Tensor:
+    """Mean evidence of cells, weighted by the softmax of their logits.
+
+    Parameters
+    ----------
+    maps
+        ``(..., C + 1, N)``, the last map holding the attention logits.
+
+    Returns
+    -------
+    ``(..., C)``.
+
+    Notes
+    -----
+    Ilse et al., ICML 2018, eq. 7: with linear class maps, the mean of their
+    cells is the class map of the mean cell.
+    """
+    weights = maps[..., -1:, :].softmax(-1)
+    return (weights * maps[..., :-1, :]).sum(-1)
+
+
 def pool(maps: Tensor, architecture: Architecture) -> Tensor:
-    """Scores of class maps as the architecture says, ``(..., N) -> (...)``."""
+    """Scores of class maps as the architecture says.
+
+    ``(..., C, N) -> (..., C)``; ``(..., C + 1, N) -> (..., C)`` where the
+    pooling is by attention.
+    """
     match architecture.pooling:
         case 'gap':
             return global_average(maps)
@@ -69,6 +94,8 @@ def pool(maps: Tensor, architecture: Architecture) -> Tensor:
             return wildcat(
                 maps, architecture.kmax, architecture.kmin, architecture.alpha
             )
+        case 'attention':
+            return attention(maps)
 
 
 def _count(share: float, cells: int, least: int) -> int:

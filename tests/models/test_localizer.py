@@ -3,8 +3,10 @@
 import pytest
 import torch
 
+from napari_wsol.errors import BadInputError
 from napari_wsol.models.card import Architecture
-from napari_wsol.models.localizer import Localizer, MapRange, entropy
+from napari_wsol.models.heads import MapRange
+from napari_wsol.models.localizer import Localizer, entropy
 
 CLASSES = ('background', 'benign', 'malignant')
 
@@ -58,6 +60,40 @@ def test_temperature_softens_pixels(images):
     assert (entropy(soft, 1) > entropy(sharp, 1)).all()
 
 
+@pytest.mark.parametrize('gate', [False, True])
+@pytest.mark.parametrize('head', ['class-maps', 'softmax'])
+def test_attention_pools_streamed_cells_as_it_pools_an_image(
+    images, gate, head
+):
+    network = make(
+        encoder='test_resnet',
+        pooling='attention',
+        attention_gate=gate,
+        pixel_head=head,
+    )
+    with torch.inference_mode():
+        maps = network.maps(images, classify=True)
+        features = network.encoder(images)
+        cells = network.classifier(features[-1])
+        scores = network.image_scores(cells)
+    assert maps.pixel.shape[1] == (2 if head == 'class-maps' else 3)
+    whole = maps.class_scores[:, 0]
+    assert whole.shape[1] == network.class_channels == 4
+    assert network.evidence(cells).shape[1] == 3
+    streamed = network.pool(whole[1].flatten(1).T)
+    assert torch.allclose(streamed, scores[1], atol=1e-6)
+
+
+def test_dropout_hides_features_in_training_alone(images):
+    network = make(encoder='test_resnet', dropout=0.5)
+    features = torch.ones(1, network.encoder.channels[-1], 4, 4)
+    first, second = (network.classifier(features) for _ in range(2))
+    assert torch.equal(first, second)
+    network.train()
+    first, second = (network.classifier(features) for _ in range(2))
+    assert not torch.equal(first, second)
+
+
 def test_range_stretches_each_image_in_training():
     stretch = MapRange(momentum=0.5).train()
     maps = torch.tensor([[0.0, 1.0], [10.0, 30.0]]).view(2, 1, 1, 2)
@@ -86,5 +122,5 @@ def test_entropy_is_one_where_nothing_is_known():
 
 
 def test_unknown_stride_is_refused():
-    with pytest.raises(ValueError, match='stride must be one of'):
+    with pytest.raises(BadInputError, match='a stride of 2, 4, 8, 16, 32'):
         make(stride=5)

@@ -4,7 +4,12 @@ import pytest
 import torch
 
 from napari_wsol.models.card import Architecture
-from napari_wsol.models.pooling import log_sum_exp, pool, wildcat
+from napari_wsol.models.pooling import (
+    attention,
+    log_sum_exp,
+    pool,
+    wildcat,
+)
 
 MAPS = 2 * torch.sin(0.37 * torch.arange(72.0)).view(1, 2, 36)
 
@@ -42,3 +47,16 @@ def test_lse_lies_between_mean_and_max():
     score = pool(maps, Architecture(pooling='lse')).item()
     assert 1.0 < score < 2.0
     assert score == pytest.approx(2 - math.log(3) / 10, abs=1e-3)
+
+
+def test_attention_weighs_cells_by_their_logits():
+    evidence = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    logits = torch.tensor([[0.0, 0.0, math.log(2)]])
+    scores = attention(torch.cat([evidence, logits]))
+    assert scores.tolist() == pytest.approx([2.25, 5.25])
+
+
+def test_equal_attention_is_the_mean():
+    maps = torch.cat([MAPS, torch.zeros(1, 1, 36)], 1)
+    scores = pool(maps, Architecture(pooling='attention'))
+    assert torch.allclose(scores, MAPS.mean(-1), atol=1e-6)
