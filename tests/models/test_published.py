@@ -194,9 +194,7 @@ def test_donated_weights_arrive_where_the_layers_moved(monkeypatch):
 def test_a_deep_stem_has_no_imagenet_weights():
     name = 'deep_stem_resnet18'
     with pytest.raises(BadInputError, match='no ImageNet weights'):
-        load_imagenet_weights(
-            build('deep_stem_resnet18'), 'deep_stem_resnet18'
-        )
+        load_imagenet_weights(build(name), name)
 
 
 def test_each_expects_the_normalisation_of_its_paper():
