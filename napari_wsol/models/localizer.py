@@ -69,16 +69,15 @@ class Localizer(nn.Module):
         self.negative_class = negative_class
         self.roi = [i for i, c in enumerate(classes) if c != negative_class]
         self.encoder = Encoder(
-            architecture.encoder, architecture.output_stride
+            architecture.encoder,
+            architecture.output_stride,
+            head=architecture.encoder_head,
         )
         self.class_stride: int = self.encoder.strides[-1]
         self.neck = create_neck(architecture, self.encoder)
         self.stride = self.neck.stride
         self.by_class_maps = architecture.pixel_head == 'class-maps'
-        if self.by_class_maps:
-            channels = len(classes)
-        else:
-            channels = 1 + (len(self.roi) if negative_class else 1)
+        channels = len(classes) if self.by_class_maps else self.pixel_channels
         is_unet = architecture.neck == 'unet'
         self.localizer = ClassMaps(
             self.neck.channels,
@@ -111,6 +110,13 @@ class Localizer(nn.Module):
         """
         maps: Tensor = self.localizer(self.neck(features))
         return maps
+
+    @property
+    def pixel_channels(self) -> int:
+        """Channels of the pixel probabilities, background included."""
+        if self.by_class_maps or self.negative_class is None:
+            return 2
+        return 1 + len(self.roi)
 
     @property
     def class_channels(self) -> int:
@@ -193,13 +199,32 @@ class Localizer(nn.Module):
             return TileMaps(pixel, None)
         whole: Tensor = self.classifier(features[-1])
         mask = (1 - pixel[:, :1]).to(images.dtype)
+        return TileMaps(pixel, self.seen_apart(images, whole, mask))
+
+    def seen_apart(
+        self, images: Tensor, whole: Tensor, mask: Tensor
+    ) -> Tensor:
+        """Class maps of images, their foreground and their background.
+
+        Parameters
+        ----------
+        images
+            ``(B, 3, H, W)``, normalised.
+        whole
+            ``(B, C, hc, wc)``, the classifier's maps of the images.
+        mask
+            ``(B, 1, h, w)`` in [0, 1], where the foreground is.
+
+        Returns
+        -------
+        Tensor
+            ``(B, 3, C, hc, wc)`` float32.
+        """
         both = self.masked_maps(
             torch.cat([images, images]), torch.cat([mask, 1 - mask])
         )
-        seen = resize(both, whole.shape[-2:])
-        count = len(images)
-        scores = torch.stack([whole, seen[:count], seen[count:]], 1)
-        return TileMaps(pixel, scores.float())
+        foreground, background = resize(both, whole.shape[-2:]).chunk(2)
+        return torch.stack([whole, foreground, background], 1).float()
 
     def pool(self, scores: Tensor) -> Tensor:
         """Cells of class maps -> logits of the image ``(C,)``.

@@ -10,7 +10,12 @@ import numpy.typing as npt
 
 from napari_wsol.methods.terms import IGNORE
 from napari_wsol.models.localizer import Localizer
-from napari_wsol.training.scanning import Scan, Scanner, truth_at
+from napari_wsol.training.scanning import (
+    Scan,
+    Scanner,
+    figures_of,
+    truth_at,
+)
 from napari_wsol.training.views import View
 
 Floats = npt.NDArray[np.float64]
@@ -27,6 +32,7 @@ class Calibration:
     pixel_temperature: float
     image_temperature: float
     threshold: float
+    figures: dict[str, float]
 
 
 def calibrate(
@@ -41,13 +47,14 @@ def calibrate(
     threshold 0.5. No mask is looked at.
     """
     scans = list(scanner.scan(network, views))
+    figures = figures_of(scans, network)
     logits, labels = _image_logits(scans)
     image_temperature = (
         best_temperature(logits, labels) if len(labels) else 1.0
     )
     probability, foreground = _field_pixels(scans, network.roi)
     if len(set(foreground.tolist())) < 2:
-        return Calibration(1.0, image_temperature, 0.5)
+        return Calibration(1.0, image_temperature, 0.5, figures)
     odds = _binary_logits(probability)
     pixel_temperature = best_temperature(odds, foreground.astype(np.int64))
     calibrated = 1 / (1 + np.exp(-odds[:, 1] / pixel_temperature))
@@ -55,6 +62,7 @@ def calibrate(
         pixel_temperature,
         image_temperature,
         best_threshold(calibrated, foreground),
+        figures,
     )
 
 

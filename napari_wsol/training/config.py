@@ -14,7 +14,7 @@ class TrainingConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra='forbid')
 
-    method: MethodName = 'max-min-uncertainty'
+    method: MethodName = 'self-taught'
     negative_class: str | None = None
     name: str = 'my-model'
     title: str = ''
@@ -22,12 +22,22 @@ class TrainingConfig(BaseModel):
     tissue: str = ''
 
     encoder: str = 'tf_efficientnet_lite0'
+    encoder_head: bool = Field(
+        True, description="With the encoder's own last convolution."
+    )
     weights: Literal['imagenet', 'random'] = Field(
         'imagenet', description='What the encoder starts from.'
     )
     stride: int = 8
     channels: int = 64
     modalities: int = 5
+    pooling: Literal['gap', 'max', 'lse', 'wildcat', 'attention'] = 'wildcat'
+    attention_gate: bool = False
+    kmax: float = Field(0.3, gt=0)
+    kmin: float = Field(0.0, ge=0)
+    alpha: float = 0.6
+    dropout: float = Field(0.0, ge=0, lt=1)
+    sharpness: float = 5.0
     classifier_scale: float = Field(0.8, gt=0, le=1)
 
     mpp: float | None = Field(
@@ -124,14 +134,46 @@ class TrainingConfig(BaseModel):
     background_weight: float = 1e-7
     pixel_weight: float = 1.0
     barrier_start: float = 5.0
+    area_target: tuple[float, float] | None = Field(
+        None, description='Least and most share of an image that is ROI.'
+    )
     detach_background: bool = False
+    erasings: int = Field(4, ge=0, description='Passes of min-max-entropy.')
+    erasing_decay: float = 10.0
+    erase_from: int = 1
+    seeds_from: Literal['class-map', 'max-min-uncertainty'] = Field(
+        'max-min-uncertainty',
+        description="Whose map negev draws its seeds from: the classifier's "
+        'class map, as published, or that of a max-min localizer.',
+    )
+    seeds: int = Field(1, ge=1, description='Seeds per image and region.')
+    seed_size: int = Field(3, ge=1, description='Side of a seed, in px.')
+    seed_weight: float = 1.0
+    size_weight: float = 0.0
+    affinity_weight: float = 0.0
+    affinity_colour: float = 0.3
+    easy_weighting: bool = True
+    masked_weight: float = 0.0
 
+    teachers: int = Field(
+        1, ge=1, description='Localizers whose maps are averaged.'
+    )
     rounds: int = Field(
-        0, ge=0, description='Rounds of self-training after the first model.'
+        1, ge=0, description='Rounds of self-training after the teachers.'
     )
     student_epochs: int = Field(15, ge=1)
     student_stride: int = 4
-    bands: Literal['auto', 'rank', 'confidence'] = 'auto'
+    keep_wrong: bool = Field(
+        False,
+        description='Make pseudo-labels also of images that are classified '
+        'wrongly.',
+    )
+    bands: Literal['auto', 'rank', 'confidence', 'class-map'] = Field(
+        'auto',
+        description="What makes a pixel sure: its rank in its image's map, "
+        'its probability, or the stretched class map; by default the '
+        'probability where a class is fully negative, else the rank.',
+    )
     foreground_rank: float = Field(
         0.3, gt=0, lt=1, description='Share of pixels taken as sure ROI.'
     )
@@ -139,10 +181,10 @@ class TrainingConfig(BaseModel):
         0.3, gt=0, lt=1, description='Share taken as sure background.'
     )
     foreground_confidence: float = Field(
-        0.7, gt=0, lt=1, description='ROI probability from which it is sure.'
+        0.7, gt=0, lt=1, description='From which value on it is sure ROI.'
     )
     background_confidence: float = Field(
-        0.3, gt=0, lt=1, description='And up to which background is.'
+        0.3, gt=0, lt=1, description='And up to which background.'
     )
 
     validation_share: float = Field(0.2, gt=0, lt=1)

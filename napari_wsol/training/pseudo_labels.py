@@ -1,4 +1,4 @@
-"""Pixels that a trained localizer is sure of, as labels for the next."""
+"""What trained localizers say of the training images, as labels for more."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image
+import torch
 
 from napari_wsol.methods.terms import IGNORE
-from napari_wsol.models.localizer import Localizer
-from napari_wsol.training.scanning import Scan, Scanner, averaged_maps
+from napari_wsol.models.localizer import Localizer, resize
+from napari_wsol.training.pseudo_label_files import SUFFIX, write_pseudo_labels
+from napari_wsol.training.scanning import (
+    FloatMap,
+    Scan,
+    Scanner,
+    averaged_maps,
+)
 from napari_wsol.training.views import PixelMap, View
 
 
@@ -20,64 +26,116 @@ from napari_wsol.training.views import PixelMap, View
 class Bands:
     """Which pixels of a map count as sure.
 
-    ``kind='rank'``: per image, the ``foreground`` share of pixels with the
-    highest ROI probability and the ``background`` share with the lowest.
-    ``kind='confidence'``: ROI probability above ``foreground``, or below
-    ``background``.
+    ``'rank'``: per image, the ``foreground`` share of pixels with the highest
+    ROI probability and the ``background`` share with the lowest.
+    ``'confidence'``: ROI probability from ``foreground`` on, or up to
+    ``background``. ``'class-map'``: the same of the classifier's map of the
+    image's class, stretched between its minimum and its maximum.
     """
 
-    kind: Literal['rank', 'confidence']
+    kind: Literal['rank', 'confidence', 'class-map']
     foreground: float
     background: float
 
 
-def make_pseudo_labels(
-    network: Localizer,
-    scanner: Scanner,
-    views: Sequence[View],
-    bands: Bands,
-    folder: Path,
-) -> Iterator[View]:
-    """Write one image of pseudo-labels per labelled view, and name it there.
+@dataclass(frozen=True)
+class Teachers:
+    """Networks whose averaged maps teach others.
 
-    Images that the classifier gets wrong are left without, as are views
-    that carry no image label.
+    Parameters
+    ----------
+    keep_wrong
+        Whether to use images that their classifiers get wrong, too.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    present = sorted({v.label for v in views if v.label != IGNORE})
-    for number, view in enumerate(views):
-        if view.label == IGNORE:
-            yield replace(view, pseudo=None)
-            continue
-        path = folder / f'{number:05d}-{view.path.stem}.png'
-        scan = next(averaged_maps(network, scanner, [view]))
-        best = present[int(np.argmax(scan.logits[present]))]
-        if best != view.label:
-            path.unlink(missing_ok=True)
-            yield replace(view, pseudo=None)
-            continue
-        labels = sure_pixels(scan, bands, network.roi, view.label)
-        Image.fromarray((labels + 1).astype(np.uint8)).save(path)
-        yield replace(view, pseudo=path)
+
+    networks: Sequence[Localizer]
+    scanner: Scanner
+    keep_wrong: bool = False
+
+    def pseudo_labels(
+        self, views: Sequence[View], bands: Bands, folder: Path
+    ) -> Iterator[View]:
+        """Write the pixels that are sure, one file per view, named there.
+
+        Fully negative images are background throughout. An image that is
+        classified wrongly is left without.
+        """
+        roi = self.networks[0].roi
+        names = self._names()
+        for path, view, scan in self._scans(views, folder, SUFFIX):
+            if scan is None:
+                yield replace(view, pseudo=None)
+                continue
+            labels = sure_pixels(scan, bands, roi)
+            write_pseudo_labels(path, labels, view.path, view.region, names)
+            yield replace(view, pseudo=path)
+
+    def seed_maps(self, views: Sequence[View], folder: Path) -> Iterator[View]:
+        """Write the ROI probability, one file per view, named there."""
+        for path, view, scan in self._scans(views, folder, '.npy'):
+            if scan is None:
+                yield replace(view, seeds=None)
+                continue
+            np.save(path, (1 - scan.pixel[0]).astype(np.float16))
+            yield replace(view, seeds=path)
+
+    def _scans(
+        self, views: Sequence[View], folder: Path, suffix: str
+    ) -> Iterator[tuple[Path, View, Scan | None]]:
+        """Every view with its file and, where it may teach, its maps."""
+        folder.mkdir(parents=True, exist_ok=True)
+        present = sorted({v.label for v in views if v.label != IGNORE})
+        for number, view in enumerate(views):
+            path = folder / f'{number:05d}-{view.path.stem}{suffix}'
+            scan = averaged_maps(self.networks, self.scanner, view)
+            right = view.label == IGNORE or (
+                present[int(np.argmax(scan.logits[present]))] == view.label
+            )
+            if not right and not self.keep_wrong:
+                path.unlink(missing_ok=True)
+                yield path, view, None
+            else:
+                yield path, view, scan
+
+    def _names(self) -> tuple[str, ...]:
+        network = self.networks[0]
+        classes = [network.classes[i] for i in network.roi]
+        background = network.negative_class or 'background'
+        if network.by_class_maps or network.negative_class is None:
+            return background, 'region of interest'
+        return background, *classes
 
 
-def sure_pixels(
-    scan: Scan, bands: Bands, roi: list[int], label: int
-) -> PixelMap:
+def sure_pixels(scan: Scan, bands: Bands, roi: list[int]) -> PixelMap:
     """``(h, w)`` pixel classes, -1 where the map is not sure.
 
-    The foreground of an image has the image's class. A fully negative image
-    is background throughout.
+    The foreground of an image has the image's class, or each pixel's own
+    where the image carries no label.
     """
-    if label not in roi:
+    label, channels = scan.view.label, len(scan.pixel)
+    if label != IGNORE and label not in roi:
         return np.zeros(scan.pixel.shape[1:], np.int64)
     probability = 1 - scan.pixel[0]
+    if bands.kind == 'class-map' and label != IGNORE:
+        probability = _stretched(scan.cells[label], probability.shape)
     high, low = bands.foreground, bands.background
     if bands.kind == 'rank':
         high = float(np.quantile(probability, 1 - bands.foreground))
         low = float(np.quantile(probability, bands.background))
-    foreground = roi.index(label) + 1 if len(scan.pixel) > 2 else 1
+    if channels == 2:
+        foreground: int | PixelMap = 1
+    elif label == IGNORE:
+        foreground = 1 + scan.pixel[1:].argmax(0)
+    else:
+        foreground = roi.index(label) + 1
     labels = np.full(probability.shape, IGNORE, np.int64)
     labels[probability <= low] = 0
-    labels[probability >= high] = foreground
-    return labels
+    return np.where(probability >= high, foreground, labels)
+
+
+def _stretched(cells: FloatMap, shape: tuple[int, ...]) -> FloatMap:
+    """A class map between 0 and 1, on a finer grid; 0 where constant."""
+    width = max(float(np.ptp(cells)), 1e-6)
+    stretched = torch.from_numpy((cells - cells.min()) / width)
+    finer = resize(stretched[None, None], (shape[0], shape[1]))
+    return np.asarray(finer[0, 0].numpy())

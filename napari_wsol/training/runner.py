@@ -12,10 +12,8 @@ from pathlib import Path
 import torch
 
 from napari_wsol.errors import BadInputError
-from napari_wsol.methods.method import Method
 from napari_wsol.methods.registry import create_method
 from napari_wsol.models.card import (
-    Architecture,
     ModelCard,
     Normalization,
     TrainingRecord,
@@ -28,10 +26,11 @@ from napari_wsol.models.loading import load_model, save_model
 from napari_wsol.models.localizer import Localizer
 from napari_wsol.training.augmentation import ColourJitter
 from napari_wsol.training.batches import Sampler
-from napari_wsol.training.calibration import calibrate
+from napari_wsol.training.calibration import Calibration, calibrate
 from napari_wsol.training.config import TrainingConfig
-from napari_wsol.training.loop import EpochDone, StepDone, fit
-from napari_wsol.training.pseudo_labels import Bands, make_pseudo_labels
+from napari_wsol.training.loop import EpochDone, Remark, StepDone, fit
+from napari_wsol.training.pseudo_labels import Bands, Teachers
+from napari_wsol.training.recipes import Stage, stages_of
 from napari_wsol.training.scanning import Scanner, validation_figures
 from napari_wsol.training.splitting import training_and_validation
 from napari_wsol.training.table import DataTable, Row, read_table
@@ -49,7 +48,7 @@ class StageDone:
     message: str
 
 
-TrainingEvent = StepDone | EpochDone | StageDone
+TrainingEvent = StepDone | EpochDone | Remark | StageDone
 
 
 def train(
@@ -138,7 +137,6 @@ class Training:
                 f'"{self.classes[0]}" only. Two classes are needed, or '
                 'positives and a fully negative class.'
             )
-        self._method()
         _check_folder(output, self._resolved(), resume=resume)
 
     def run(self, output: Path, *, resume: bool) -> Iterator[TrainingEvent]:
@@ -150,17 +148,7 @@ class Training:
         train_rows, held_out = training_and_validation(
             self.table, share=config.validation_share, seed=config.seed
         )
-        data_mpp = config.data_mpp
-
-        def views_of(rows: tuple[Row, ...]) -> list[View]:
-            stated = tuple(
-                replace(r, mpp=data_mpp) if r.mpp is None else r for r in rows
-            )
-            return make_views(
-                stated, self.classes, mpp=config.mpp, crop=config.crop
-            )
-
-        views, validation = views_of(train_rows), views_of(held_out)
+        views, validation = self._views(train_rows), self._views(held_out)
         yield StageDone(
             'data',
             f'{len(views)} training and {len(validation)} validation images, '
@@ -171,80 +159,88 @@ class Training:
             ),
         )
         scanner = Scanner(self.normalization, config.mpp, margin=config.margin)
-        network = None
-        for round_ in range(config.rounds + 1):
-            stage = 'teacher' if round_ == 0 else f'student-{round_}'
-            if network is not None:
-                views = list(
-                    make_pseudo_labels(
-                        network,
-                        scanner,
-                        views,
-                        self._bands(),
-                        output / f'pseudo-labels-{round_}',
-                    )
-                )
-                used = sum(view.pseudo is not None for view in views)
-                yield StageDone(
-                    stage, f'pseudo-labels for {used} of {len(views)} images'
-                )
-            network = self._network(student=round_ > 0)
+        networks: dict[str, Localizer] = {}
+        for stage in stages_of(config):
+            taught, words = self._taught(
+                stage, networks, scanner, views, output
+            )
+            if words:
+                yield StageDone(stage.name, words)
+            network = self._network(stage, networks)
             yield from fit(
                 network,
-                self._method(),
-                self._sampler(views, network.roi, round_),
+                create_method(stage.method, config.model_dump()),
+                self._sampler(taught, network.roi, stage.seed),
                 lambda net: validation_figures(net, scanner, validation),
                 config,
-                output / stage,
-                epochs=config.student_epochs if round_ else config.epochs,
-                stage=stage,
+                output / stage.name,
+                epochs=stage.epochs,
+                stage=stage.name,
                 resume=resume,
+                frozen=stage.frozen,
             )
-        assert network is not None
+            networks[stage.name] = network
         calibration = calibrate(network, scanner, validation)
-        figures = validation_figures(network, scanner, validation)
-        card = self._card(network, figures).model_copy(
-            update={
-                'pixel_temperature': calibration.pixel_temperature,
-                'image_temperature': calibration.image_temperature,
-                'threshold': calibration.threshold,
-            }
-        )
+        card = self._card(network, calibration)
         folder = save_model(output / 'model', card, network, replace=True)
         yield StageDone('model', str(folder.path))
 
-    def _network(self, *, student: bool) -> Localizer:
+    def _views(self, rows: tuple[Row, ...]) -> list[View]:
         config = self.config
-        torch.manual_seed(config.seed)
-        softmax = student or config.negative_class is not None
-        architecture = Architecture(
-            encoder=config.encoder,
-            neck='pyramid' if config.method != 'cam' or student else 'none',
-            stride=config.student_stride if student else config.stride,
-            channels=config.channels,
-            modalities=1 if softmax else config.modalities,
-            pixel_head='softmax' if softmax else 'class-maps',
-            classifier_scale=config.classifier_scale,
+        stated = tuple(
+            replace(row, mpp=config.data_mpp) if row.mpp is None else row
+            for row in rows
         )
-        network = Localizer(architecture, self.classes, config.negative_class)
-        if self.init is not None:
-            donor = load_model(self.init, trainable=True)
-            if donor.card.architecture.encoder != config.encoder:
-                raise BadInputError(
-                    f'The model "{donor.card.name}" has the encoder '
-                    f'{donor.card.architecture.encoder}, the run '
-                    f'{config.encoder}: choose the same.'
-                )
-            network.encoder.load_state_dict(donor.network.encoder.state_dict())
+        return make_views(
+            stated, self.classes, mpp=config.mpp, crop=config.crop
+        )
+
+    def _taught(
+        self,
+        stage: Stage,
+        networks: dict[str, Localizer],
+        scanner: Scanner,
+        views: list[View],
+        output: Path,
+    ) -> tuple[list[View], str]:
+        """The views with what earlier stages say of them, and words."""
+        if stage.lesson == 'labels':
+            return views, ''
+        teachers = Teachers(
+            [networks[name] for name in stage.taught_by],
+            scanner,
+            keep_wrong=self.config.keep_wrong,
+        )
+        if stage.lesson == 'pixels':
+            folder = output / f'{stage.name}-pseudo-labels'
+            taught = list(teachers.pseudo_labels(views, self._bands(), folder))
+            used = sum(view.pseudo is not None for view in taught)
+            return taught, f'pseudo-labels for {used} of {len(views)} images'
+        folder = output / f'{stage.name}-seeds'
+        taught = list(teachers.seed_maps(views, folder))
+        used = sum(view.seeds is not None for view in taught)
+        return taught, f'seeds for {used} of {len(views)} images'
+
+    def _network(
+        self, stage: Stage, networks: dict[str, Localizer]
+    ) -> Localizer:
+        config = self.config
+        torch.manual_seed(config.seed * 1000 + stage.seed)
+        network = Localizer(
+            stage.architecture, self.classes, config.negative_class
+        )
+        if stage.starts_from is not None:
+            donor = networks[stage.starts_from]
+            network.encoder.load_state_dict(donor.encoder.state_dict())
+            network.classifier.load_state_dict(donor.classifier.state_dict())
+        elif self.init is not None:
+            _take_encoder(network, self.init)
         elif config.weights == 'imagenet':
             load_imagenet_weights(network.encoder, config.encoder)
         return network
 
-    def _method(self) -> Method:
-        return create_method(self.config.method, self.config.model_dump())
-
     def _sampler(
-        self, views: list[View], roi: list[int], round_: int
+        self, views: list[View], roi: list[int], seed: int
     ) -> Sampler:
         config = self.config
         return Sampler(
@@ -258,7 +254,7 @@ class Training:
             scale=config.scale_jitter,
             balance=config.balance,
             colour=ColourJitter(config.stain_jitter, config.light_jitter),
-            seed=config.seed * 1000 + round_,
+            seed=config.seed * 1000 + seed,
             draws=config.draws,
         )
 
@@ -267,13 +263,13 @@ class Training:
         kind = config.bands
         if kind == 'auto':
             kind = 'confidence' if config.negative_class else 'rank'
-        if kind == 'confidence':
+        if kind == 'rank':
             return Bands(
-                'confidence',
-                config.foreground_confidence,
-                config.background_confidence,
+                'rank', config.foreground_rank, config.background_rank
             )
-        return Bands('rank', config.foreground_rank, config.background_rank)
+        return Bands(
+            kind, config.foreground_confidence, config.background_confidence
+        )
 
     def _resolved(self) -> dict[str, object]:
         return {
@@ -282,9 +278,7 @@ class Training:
             'data': self.table.digest,
         }
 
-    def _card(
-        self, network: Localizer, figures: dict[str, float]
-    ) -> ModelCard:
+    def _card(self, network: Localizer, calibration: Calibration) -> ModelCard:
         config = self.config
         fields = sum(row.field is not None for row in self.table.rows)
         images = len(self.table.rows) - fields
@@ -299,6 +293,9 @@ class Training:
             negative_class=config.negative_class,
             mpp=config.mpp,
             normalization=self.normalization,
+            pixel_temperature=calibration.pixel_temperature,
+            image_temperature=calibration.image_temperature,
+            threshold=calibration.threshold,
             training=TrainingRecord(
                 data=self.table.source.name,
                 labels=f'{images} image labels, {fields} field labels',
@@ -310,8 +307,20 @@ class Training:
                     for name in ('napari-wsol', 'torch', 'timm')
                 },
             ),
-            metrics={'validation labels': figures},
+            metrics={'validation labels': calibration.figures},
         )
+
+
+def _take_encoder(network: Localizer, folder: Path) -> None:
+    """Start the encoder from a model's."""
+    donor = load_model(folder, trainable=True)
+    theirs = donor.card.architecture.encoder
+    if theirs != network.architecture.encoder:
+        raise BadInputError(
+            f'The model "{donor.card.name}" has the encoder {theirs}, the '
+            f'run {network.architecture.encoder}: choose the same.'
+        )
+    network.encoder.load_state_dict(donor.network.encoder.state_dict())
 
 
 def _check_folder(

@@ -33,11 +33,13 @@ class Scan:
     """What a network says of one view.
 
     ``pixel`` is ``(K, h, w)`` at the network's stride over the view's
-    region; ``logits`` are the image's ``(C,)``.
+    region; ``cells`` are the classifier's maps ``(C, hc, wc)`` at its own,
+    and ``logits`` the image's ``(C,)``.
     """
 
     view: View
     pixel: FloatMap
+    cells: FloatMap
     logits: npt.NDArray[np.float32]
 
 
@@ -74,21 +76,20 @@ class Scanner:
                 images = torch.stack(
                     [self._image(v, zoom, network) for v in group]
                 ).to(device)
-                pixel, logits = self._averaged(network, images, flips)
+                answers = self._averaged(network, images, flips)
                 for number, view in enumerate(group):
-                    yield Scan(
-                        view,
-                        pixel[number].cpu().numpy(),
-                        logits[number].cpu().numpy(),
+                    pixel, cells, logits = (
+                        answer[number].cpu().numpy() for answer in answers
                     )
+                    yield Scan(view, pixel, cells, logits)
         finally:
             network.train(was_training)
 
     def _averaged(
         self, network: Localizer, images: Tensor, flips: bool
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor]:
         sides: list[list[int]] = [[], [-1], [-2]] if flips else [[]]
-        pixels, logits = [], []
+        pixels, classes, logits = [], [], []
         for side in sides:
             shown = images.flip(side) if side else images
             with torch.autocast(
@@ -108,8 +109,13 @@ class Scanner:
             pixel = network.pixel_logits(maps).float()
             pixel = (pixel / network.pixel_temperature).softmax(1)
             pixels.append(pixel.flip(side) if side else pixel)
-            logits.append(network.image_scores(whole))
-        return torch.stack(pixels).mean(0), torch.stack(logits).mean(0)
+            cells = whole[:, : len(network.classes)].float()
+            classes.append(cells.flip(side) if side else cells)
+            logits.append(network.image_scores(whole).float())
+        pixel, cells, logit = (
+            torch.stack(each).mean(0) for each in (pixels, classes, logits)
+        )
+        return pixel, cells, logit
 
     def _shape(
         self, view: View, zoom: float, multiple: int
@@ -167,15 +173,20 @@ def _has_bfloat16(device: torch.device) -> bool:
 def validation_figures(
     network: Localizer, scanner: Scanner, views: Sequence[View]
 ) -> dict[str, float]:
+    """``figures_of`` what a network says of views."""
+    return figures_of(list(scanner.scan(network, views)), network)
+
+
+def figures_of(scans: Sequence[Scan], network: Localizer) -> dict[str, float]:
     """Classification error of images, and of field pixels, in percent.
 
     Images are told apart among the labels that the views hold: a set
     without images of the fully negative class does not test it.
     """
-    present = sorted({v.label for v in views if v.label != IGNORE})
+    present = sorted({s.view.label for s in scans} - {IGNORE})
     wrong = images = 0
     right_pixels = pixels = 0
-    for scan in scanner.scan(network, views):
+    for scan in scans:
         if scan.view.label != IGNORE and present:
             best = present[int(np.argmax(scan.logits[present]))]
             wrong += best != scan.view.label
@@ -206,24 +217,37 @@ def truth_at(scan: Scan, roi: list[int]) -> PixelMap:
 
 
 def averaged_maps(
-    network: Localizer,
+    networks: Sequence[Localizer],
     scanner: Scanner,
-    views: Sequence[View],
+    view: View,
+    *,
     zooms: Sequence[float] = (0.8, 1.0, 1.25),
-) -> Iterator[Scan]:
-    """Maps averaged over scales and flips, on the grid of zoom 1."""
-    for view in views:
-        scans = [
-            next(scanner.scan(network, [view], zoom=zoom, flips=True))
-            for zoom in (1.0, *(z for z in zooms if z != 1.0))
-        ]
-        size = scans[0].pixel.shape[1:]
-        pixel = np.mean(
-            [
-                resize(torch.from_numpy(scan.pixel)[None], size)[0].numpy()
-                for scan in scans
-            ],
-            axis=0,
-        )
-        logits = np.mean([scan.logits for scan in scans], axis=0)
-        yield Scan(view, pixel.astype(np.float32), logits)
+    stride: int = 4,
+) -> Scan:
+    """Maps of a view averaged over networks, scales and flips.
+
+    ``pixel`` is on the grid of ``stride`` or of the networks' own, whichever
+    is finer.
+    """
+    scans = [
+        next(scanner.scan(network, [view], zoom=zoom, flips=True))
+        for network in networks
+        for zoom in (1.0, *(z for z in zooms if z != 1.0))
+    ]
+    height, width = scans[0].pixel.shape[1:]
+    finer = max(1, networks[0].stride // stride)
+    return Scan(
+        view,
+        _mean([scan.pixel for scan in scans], (height * finer, width * finer)),
+        _mean([scan.cells for scan in scans], scans[0].cells.shape[1:]),
+        np.mean([scan.logits for scan in scans], axis=0),
+    )
+
+
+def _mean(maps: Sequence[FloatMap], size: tuple[int, ...]) -> FloatMap:
+    """Of ``(K, h, w)`` maps of several sizes, on a grid of one size."""
+    same = [
+        resize(torch.from_numpy(each)[None], (size[0], size[1]))[0].numpy()
+        for each in maps
+    ]
+    return np.mean(same, axis=0).astype(np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,8 +46,11 @@ class View:
     fields
         All labelled fields of the image.
     pseudo
-        Image file with pseudo-labels of the whole image (0 unknown, else
+        Image file with pseudo-labels of the region (0 unknown, else
         pixel class + 1), or None.
+    seeds
+        ``.npy`` file with an earlier network's map of the region,
+        ``(h, w)`` in [0, 1], from which seeds are drawn; or None.
     """
 
     path: Path
@@ -57,6 +61,7 @@ class View:
     group: str = ''
     mask: Path | None = None
     pseudo: Path | None = None
+    seeds: Path | None = None
 
 
 @functools.lru_cache(maxsize=64)
@@ -159,21 +164,44 @@ def pixel_classes(
     return classes
 
 
+def seed_map(
+    view: View, box: Box, height: int, width: int
+) -> npt.NDArray[np.float32]:
+    """``(height, width)`` of the view's map in a box, NaN outside of it."""
+    assert view.seeds is not None
+    stored = np.load(view.seeds, mmap_mode='r')
+    return _looked_up(view, box, height, width, stored, np.nan).astype(
+        np.float32
+    )
+
+
 def _pseudo(view: View, box: Box, height: int, width: int) -> PixelMap:
     assert view.pseudo is not None
-    slide = opened(view.path, view.mpp)
     with Image.open(view.pseudo) as image:
         stored = np.asarray(image).astype(np.int64) - 1
-    rows = (box.y + (np.arange(height) + 0.5) * box.height / height) * (
-        stored.shape[0] / slide.shape[0]
-    )
-    columns = (box.x + (np.arange(width) + 0.5) * box.width / width) * (
-        stored.shape[1] / slide.shape[1]
-    )
+    return _looked_up(view, box, height, width, stored, IGNORE)
+
+
+def _looked_up(
+    view: View,
+    box: Box,
+    height: int,
+    width: int,
+    stored: npt.NDArray[Any],
+    outside: float,
+) -> npt.NDArray[Any]:
+    """The nearest pixels of a map of the view's region, by a grid in a box."""
+    region = view.region
+    rows = (
+        box.y - region.y + (np.arange(height) + 0.5) * box.height / height
+    ) * (stored.shape[0] / region.height)
+    columns = (
+        box.x - region.x + (np.arange(width) + 0.5) * box.width / width
+    ) * (stored.shape[1] / region.width)
     inside_y = (rows >= 0) & (rows < stored.shape[0])
     inside_x = (columns >= 0) & (columns < stored.shape[1])
     found = stored[
         np.clip(rows.astype(int), 0, stored.shape[0] - 1)[:, None],
         np.clip(columns.astype(int), 0, stored.shape[1] - 1)[None],
     ]
-    return np.where(inside_y[:, None] & inside_x[None], found, IGNORE)
+    return np.where(inside_y[:, None] & inside_x[None], found, outside)

@@ -1,0 +1,197 @@
+"""Each method as a chain of stages, with the settings that suit it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from napari_wsol.models.card import Architecture, MethodName
+from napari_wsol.training.config import TrainingConfig
+
+Lesson = Literal['labels', 'pixels', 'seeds']
+
+ONE_CLASSIFIER: dict[str, Any] = {'modalities': 1, 'pooling': 'gap'}
+
+DEFAULTS: dict[MethodName, dict[str, Any]] = {
+    'cam': {**ONE_CLASSIFIER, 'epochs': 12},
+    'min-max-entropy': {
+        'sharpness': 8.0,
+        'classifier_scale': 0.5,
+        'kmax': 0.09,
+    },
+    'max-min-uncertainty': {},
+    'negev': {'student_epochs': 15, 'student_stride': 4},
+    'pseudo-label': {
+        **ONE_CLASSIFIER,
+        'epochs': 12,
+        'bands': 'class-map',
+        'student_epochs': 15,
+    },
+    'self-taught': {'rounds': 2, 'masked_weight': 0.3},
+}
+"""Where a method's own settings differ from those of ``TrainingConfig``."""
+
+
+def configure(method: MethodName, **stated: Any) -> TrainingConfig:
+    """The method's settings, those stated going before its defaults."""
+    return TrainingConfig(
+        **{**DEFAULTS[method], **stated, 'method': method},
+    )
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A network to be trained, and what it learns from.
+
+    Parameters
+    ----------
+    name
+        Also of its folder in the run.
+    method
+        For ``methods.registry.create_method``.
+    taught_by
+        Earlier stages whose averaged maps it is taught with.
+    lesson
+        What it is taught with besides the given labels: nothing, the pixels
+        that those maps are sure of, or the maps themselves to draw seeds
+        from.
+    starts_from
+        An earlier stage of which it takes encoder and classifier; else it
+        starts as the run does.
+    frozen
+        Parts of the network that do not learn.
+    seed
+        Added to the run's.
+    """
+
+    name: str
+    method: str
+    architecture: Architecture
+    epochs: int
+    taught_by: tuple[str, ...] = ()
+    lesson: Lesson = 'labels'
+    starts_from: str | None = None
+    frozen: tuple[str, ...] = ()
+    seed: int = 0
+
+
+def stages_of(config: TrainingConfig) -> tuple[Stage, ...]:
+    """What is trained, in order; the last stage is the model."""
+    match config.method:
+        case 'cam':
+            return (_classifier(config),)
+        case 'min-max-entropy' | 'max-min-uncertainty':
+            return (_localizer(config, 'localizer', config.method),)
+        case 'negev':
+            return _negative_evidence(config)
+        case 'pseudo-label':
+            classifier = _classifier(config)
+            return (
+                classifier,
+                Stage(
+                    'segmenter',
+                    'segmentation',
+                    _architecture(
+                        config,
+                        neck='deeplabv3plus',
+                        output_stride=16,
+                        stride=4,
+                        pixel_head='softmax',
+                    ),
+                    config.student_epochs,
+                    taught_by=(classifier.name,),
+                    lesson='pixels',
+                    seed=1,
+                ),
+            )
+        case 'self-taught':
+            return _self_taught(config)
+
+
+def _negative_evidence(config: TrainingConfig) -> tuple[Stage, ...]:
+    first = (
+        _classifier(config)
+        if config.seeds_from == 'class-map'
+        else _localizer(config, 'localizer', 'max-min-uncertainty')
+    )
+    return (
+        first,
+        Stage(
+            'decoder',
+            'negev',
+            _architecture(
+                config,
+                neck='unet',
+                stride=config.student_stride,
+                pixel_head='softmax',
+            ),
+            config.student_epochs,
+            taught_by=(first.name,),
+            lesson='labels' if config.seeds_from == 'class-map' else 'seeds',
+            starts_from=first.name,
+            frozen=('encoder', 'classifier'),
+            seed=1,
+        ),
+    )
+
+
+def _self_taught(config: TrainingConfig) -> tuple[Stage, ...]:
+    stages = tuple(
+        _localizer(config, f'teacher-{number}', 'max-min-uncertainty', seed)
+        for seed, number in enumerate(range(1, config.teachers + 1))
+    )
+    taught_by = tuple(stage.name for stage in stages)
+    for number in range(1, config.rounds + 1):
+        name = f'student-{number}'
+        stages += (
+            Stage(
+                name,
+                'segmentation',
+                _architecture(
+                    config,
+                    neck='pyramid',
+                    stride=config.student_stride,
+                    modalities=1,
+                    pixel_head='softmax',
+                ),
+                config.student_epochs,
+                taught_by=taught_by,
+                lesson='pixels',
+                seed=100 + number,
+            ),
+        )
+        taught_by = (name,)
+    return stages
+
+
+def _classifier(config: TrainingConfig) -> Stage:
+    return Stage(
+        'classifier', 'cam', _architecture(config, neck='none'), config.epochs
+    )
+
+
+def _localizer(
+    config: TrainingConfig, name: str, method: str, seed: int = 0
+) -> Stage:
+    softmax = config.negative_class is not None
+    return Stage(
+        name,
+        method,
+        _architecture(
+            config,
+            neck='pyramid',
+            modalities=1 if softmax else config.modalities,
+            pixel_head='softmax' if softmax else 'class-maps',
+        ),
+        config.epochs,
+        seed=seed,
+    )
+
+
+def _architecture(config: TrainingConfig, **own: Any) -> Architecture:
+    shared = {
+        name: getattr(config, name)
+        for name in Architecture.model_fields
+        if name in TrainingConfig.model_fields
+    }
+    return Architecture(**{**shared, **own})
