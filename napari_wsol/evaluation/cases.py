@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -64,10 +63,8 @@ class Gallery:
         if len(scores) == self.best + self.worst:
             if scores[self.worst - 1] <= score <= scores[self.worst]:
                 return
-            gone = (
-                self.worst if score > scores[self.worst] else (self.worst - 1)
-            )
-            del self._kept[gone]
+            is_good = score > scores[self.worst]
+            del self._kept[self.worst if is_good else self.worst - 1]
         self._kept.append(draw())
         self._kept.sort(key=lambda case: case.score)
 
@@ -108,7 +105,8 @@ def draw_panels(
     )
 
     def scale(name: str, colours: tuple[tuple[int, int, int], ...]) -> RGB:
-        return coloured(sample_map(maps[name], rows, columns), colours)
+        values = np.asarray(maps[name], np.float32)
+        return coloured(sample_map(values, rows, columns), colours)
 
     tissue = Image.fromarray(image)
     panels = {'image': image}
@@ -120,9 +118,7 @@ def draw_panels(
             overlaid(tissue, np.asarray(small) * np.uint8(truth_value))
         )
     panels['probability'] = scale(PROBABILITY, VIRIDIS)
-    found = cast(
-        'npt.NDArray[np.uint8]', nearest_on_map(maps[MASK], rows, columns)
-    )
+    found = nearest_on_map(maps[MASK].astype(np.uint8), rows, columns)
     panels['mask'] = np.asarray(overlaid(tissue, found))
     panels['entropy'] = scale(ENTROPY, INFERNO)
     return panels

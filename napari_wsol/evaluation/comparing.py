@@ -72,11 +72,12 @@ def compare(
     classes = None
     if CLASSES in maps and roi_class is not None:
         classes = maps[CLASSES].argmax(0)
+    probability = np.asarray(maps[PROBABILITY], np.float32)
     histogram, total = ScoreHistogram(), Confusion()
     by_class = np.zeros((len(prediction.roi_classes), 3), np.int64)
     for top in range(0, height, ROWS_AT_ONCE):
         part = slice(top, top + ROWS_AT_ONCE)
-        score = sample_map(maps[PROBABILITY], places[part], columns)
+        score = sample_map(probability, places[part], columns)
         found = score >= prediction.threshold
         histogram.add(score, truth[part])
         total += confusion(found, truth[part])
@@ -89,15 +90,15 @@ def compare(
 
 
 def _by_class(
-    said: npt.NDArray[np.generic],
+    said: npt.NDArray[np.integer],
     found: Mask,
     truth: Mask,
     roi_class: int | None,
     count: int,
 ) -> Counts:
     """Hits, false finds and misses of each class, ``(count, 3)``."""
-    given = np.bincount(said[found].astype(np.intp), minlength=count)
-    hits = np.bincount(said[found & truth].astype(np.intp), minlength=count)
+    given = np.bincount(said[found], minlength=count)
+    hits = np.bincount(said[found & truth], minlength=count)
     mine = np.arange(count) == roi_class
     hits = np.where(mine, hits, 0)
     missed = np.where(mine, np.count_nonzero(truth) - hits, 0)

@@ -83,14 +83,14 @@ def sample_map(
 
 
 def nearest_on_map(
-    values: npt.NDArray[np.generic], rows: Floats, columns: Floats
-) -> npt.NDArray[np.generic]:
+    values: npt.NDArray[np.integer], rows: Floats, columns: Floats
+) -> npt.NDArray[np.integer]:
     """The map pixels nearest to a grid; as ``sample_map``."""
     y, x = (
         np.rint(places).astype(np.intp).clip(0, length - 1)
         for places, length in zip((rows, columns), values.shape, strict=True)
     )
-    return values[y[:, None], x]
+    return np.asarray(values[y[:, None], x])
 
 
 def _neighbours(

@@ -154,6 +154,42 @@ def write_folder(
     return ModelFolder(path, card)
 
 
+def rewrite_card(folder: ModelFolder, card: ModelCard) -> ModelFolder:
+    """Put another card beside the same weights, all of it or nothing.
+
+    A README that was made from the card is made anew; any other stays.
+
+    Raises
+    ------
+    BadInputError
+        Where the folder may not be written to.
+    WsolError
+        Where writing failed; the old card is still there.
+    """
+    card = card.model_copy(update={'sha256': folder.card.sha256})
+    readme = folder.path / README
+    texts = {CARD: card.model_dump_json(indent=2) + '\n'}
+    try:
+        was_made = readme.is_file() and (
+            readme.read_text('utf-8') == render_readme(folder.card)
+        )
+        if was_made:
+            texts[README] = render_readme(card)
+        for name, text in texts.items():
+            _replace_text(folder.path / name, text)
+    except PermissionError as error:
+        raise BadInputError(
+            f'The model in "{folder.path}" cannot be changed: permission '
+            'denied. Export it to a folder that you may write to.'
+        ) from error
+    except OSError as error:
+        raise WsolError(
+            f'The card of the model in "{folder.path}" could not be written '
+            f'({error.strerror or error}); nothing there was changed.'
+        ) from error
+    return ModelFolder(folder.path, card)
+
+
 def copy_folder(
     folder: ModelFolder, path: Path | str, *, replace: bool = False
 ) -> ModelFolder:
@@ -234,6 +270,19 @@ def _check_weights(path: Path) -> None:
         ) from error
     if not names:
         raise BadInputError(f'"{path}" holds no weights.')
+
+
+def _replace_text(path: Path, text: str) -> None:
+    """Write a text file so that it is never there in part."""
+    partial = path.with_name(f'.{path.name}.{uuid.uuid4().hex}.partial')
+    try:
+        with partial.open('w', encoding='utf-8') as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _copy_weights(weights: Path | bytes, target: Path) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,13 @@ import torch
 from PIL import Image
 
 from napari_wsol.errors import BadInputError
+from napari_wsol.evaluation.cases import Gallery
 from napari_wsol.evaluation.report import write_report
-from napari_wsol.evaluation.run import Evaluation, choose_rows
+from napari_wsol.evaluation.run import (
+    Evaluation,
+    choose_rows,
+    evaluate_model,
+)
 from napari_wsol.evaluation.truth import read_mask, sample_map
 from napari_wsol.models.card import (
     Architecture,
@@ -101,6 +107,66 @@ def test_labels_can_be_renamed(model, data):
         model, choose_rows(read_table(data), None), rename={'odd': 'benign'}
     )
     assert all(r.correct is not None for r in evaluation.run())
+
+
+def relabelled(rows, label):
+    return [replace(row, label=label) for row in rows]
+
+
+def test_no_label_reaches_the_model(model, data):
+    rows = choose_rows(read_table(data), None)
+    told = [
+        [(r.foreground_percent, r.f1_foreground) for r in evaluation.run()]
+        for evaluation in (
+            Evaluation(model, relabelled(rows, 'benign')),
+            Evaluation(model, relabelled(rows, 'malignant')),
+        )
+    ]
+    assert told[0] == told[1]
+
+
+def test_images_of_one_class_are_not_trivially_right(model, data):
+    rows = choose_rows(read_table(data), None)
+    errors = [
+        evaluate_model(
+            model, relabelled(rows[:1], name), resamples=0
+        ).classification_error
+        for name in CARD.classes
+    ]
+    assert sorted(errors) == [0, 100, 100]
+
+
+def test_a_negative_image_without_a_mask_counts_as_an_empty_one(model, data):
+    rows = choose_rows(read_table(data), None)
+    negative = replace(rows[1], label='background')
+    report = evaluate_model(model, [rows[0], negative], resamples=10)
+    assert (report.n_masks, report.n_negative) == (2, 1)
+    assert 0 <= report.negative_foreground <= 100
+    alone = evaluate_model(model, [negative], resamples=10)
+    assert alone.n_masks == 0
+    assert alone.pxap is None
+
+
+def test_a_negative_label_that_no_image_has_is_named(model, data):
+    rows = choose_rows(read_table(data), None)
+    with pytest.raises(BadInputError, match='"normal"'):
+        Evaluation(model, rows, negative_label='normal')
+    evaluation = Evaluation(model, rows, negative_label='odd')
+    assert sum(1 for _ in evaluation.run()) == 3
+    assert evaluation.report('', '', resamples=0).n_negative == 1
+
+
+def test_pictures_of_cases_are_drawn(model, data):
+    gallery = Gallery()
+    rows = choose_rows(read_table(data), None)
+    for _ in Evaluation(model, rows, gallery=gallery).run():
+        pass
+    (worst,) = gallery.worst_cases()
+    names = ('image', 'truth', 'probability', 'mask', 'entropy')
+    assert {picture.shape for picture in worst.panels.values()} == {
+        (64, 80, 3)
+    }
+    assert set(worst.panels) <= set(names)
 
 
 def test_an_unknown_split_is_named(data):
