@@ -52,7 +52,7 @@ class TrainingConfig(BaseModel):
         192, multiple_of=32, description='Side of a crop, in working px.'
     )
     margin: int = Field(
-        32,
+        64,
         ge=0,
         multiple_of=32,
         description='Context along each side of a crop, in working px.',
@@ -155,30 +155,51 @@ class TrainingConfig(BaseModel):
     easy_weighting: bool = True
     masked_weight: float = 0.0
 
-    teachers: int = Field(
-        1, ge=1, description='Localizers whose maps are averaged.'
+    teachers: int | None = Field(
+        None,
+        ge=1,
+        description='Localizers whose maps are averaged; None: 2, or 1 where '
+        'a class is fully negative.',
     )
-    rounds: int = Field(
-        1, ge=0, description='Rounds of self-training after the teachers.'
+    rounds: int | None = Field(
+        None,
+        ge=0,
+        description='Rounds of self-training after the teachers; None: 5, or '
+        '2 where a class is fully negative.',
     )
     student_epochs: int = Field(15, ge=1)
     student_stride: int = 4
+    student_margin: int = Field(
+        32, ge=0, multiple_of=32, description='Context of their crops.'
+    )
     keep_wrong: bool = Field(
         False,
         description='Make pseudo-labels also of images that are classified '
         'wrongly.',
     )
-    bands: Literal['auto', 'rank', 'confidence', 'class-map'] = Field(
-        'auto',
-        description="What makes a pixel sure: its rank in its image's map, "
-        'its probability, or the stretched class map; by default the '
-        'probability where a class is fully negative, else the rank.',
+    bands: Literal['auto', 'rank', 'pooled', 'confidence', 'class-map'] = (
+        Field(
+            'auto',
+            description="What makes a pixel sure: its rank among its image's "
+            'or all pixels, its probability, or the stretched class map. By '
+            'default the probability where a class is fully negative; else '
+            'first the rank, and later that among all.',
+        )
+    )
+    ranked_rounds: int = Field(
+        2, ge=0, description="Rounds that go by ranks in one image's map."
     )
     foreground_rank: float = Field(
-        0.3, gt=0, lt=1, description='Share of pixels taken as sure ROI.'
+        0.15, gt=0, lt=1, description='Share of pixels taken as sure ROI.'
     )
     background_rank: float = Field(
-        0.3, gt=0, lt=1, description='Share taken as sure background.'
+        0.15, gt=0, lt=1, description='Share taken as sure background.'
+    )
+    foreground_pooled: float = Field(
+        0.4, gt=0, lt=1, description='The same of all pixels.'
+    )
+    background_pooled: float = Field(
+        0.4, gt=0, lt=1, description='The same of all pixels.'
     )
     foreground_confidence: float = Field(
         0.7, gt=0, lt=1, description='From which value on it is sure ROI.'

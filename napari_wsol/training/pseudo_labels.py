@@ -28,12 +28,15 @@ class Bands:
 
     ``'rank'``: per image, the ``foreground`` share of pixels with the highest
     ROI probability and the ``background`` share with the lowest.
+    ``'pooled'``: the same of the pixels of all images together, so that one
+    image may hold more than another.
     ``'confidence'``: ROI probability from ``foreground`` on, or up to
-    ``background``. ``'class-map'``: the same of the classifier's map of the
-    image's class, stretched between its minimum and its maximum.
+    ``background``.
+    ``'class-map'``: the same of the classifier's map of the image's class,
+    stretched between its minimum and its maximum.
     """
 
-    kind: Literal['rank', 'confidence', 'class-map']
+    kind: Literal['rank', 'pooled', 'confidence', 'class-map']
     foreground: float
     background: float
 
@@ -62,7 +65,10 @@ class Teachers:
         """
         roi = self.networks[0].roi
         names = self._names()
-        for path, view, scan in self._scans(views, folder, SUFFIX):
+        scans = list(self._scans(views, folder, SUFFIX))
+        if bands.kind == 'pooled':
+            bands = _pooled([s for _, _, s in scans if s is not None], bands)
+        for path, view, scan in scans:
             if scan is None:
                 yield replace(view, pseudo=None)
                 continue
@@ -104,6 +110,14 @@ class Teachers:
         if network.by_class_maps or network.negative_class is None:
             return background, 'region of interest'
         return background, *classes
+
+
+def _pooled(scans: Sequence[Scan], bands: Bands) -> Bands:
+    """Shares of all pixels as the confidences that part them."""
+    pixels = np.concatenate([1 - scan.pixel[0].ravel() for scan in scans])
+    high = float(np.quantile(pixels, 1 - bands.foreground))
+    low = float(np.quantile(pixels, bands.background))
+    return Bands('confidence', high, low)
 
 
 def sure_pixels(scan: Scan, bands: Bands, roi: list[int]) -> PixelMap:

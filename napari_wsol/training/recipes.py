@@ -9,6 +9,7 @@ from napari_wsol.models.card import Architecture, MethodName
 from napari_wsol.training.config import TrainingConfig
 
 Lesson = Literal['labels', 'pixels', 'seeds']
+BandKind = Literal['rank', 'pooled', 'confidence', 'class-map']
 
 ONE_CLASSIFIER: dict[str, Any] = {'modalities': 1, 'pooling': 'gap'}
 
@@ -27,7 +28,7 @@ DEFAULTS: dict[MethodName, dict[str, Any]] = {
         'bands': 'class-map',
         'student_epochs': 15,
     },
-    'self-taught': {'rounds': 2, 'masked_weight': 0.3},
+    'self-taught': {'background_weight': 0.0, 'masked_weight': 0.3},
 }
 """Where a method's own settings differ from those of ``TrainingConfig``."""
 
@@ -49,12 +50,16 @@ class Stage:
         Also of its folder in the run.
     method
         For ``methods.registry.create_method``.
+    margin
+        Context along each side of its crops, in working px.
     taught_by
         Earlier stages whose averaged maps it is taught with.
     lesson
         What it is taught with besides the given labels: nothing, the pixels
         that those maps are sure of, or the maps themselves to draw seeds
         from.
+    bands
+        Which pixels those maps are sure of (``pseudo_labels.Bands``).
     starts_from
         An earlier stage of which it takes encoder and classifier; else it
         starts as the run does.
@@ -68,8 +73,10 @@ class Stage:
     method: str
     architecture: Architecture
     epochs: int
+    margin: int
     taught_by: tuple[str, ...] = ()
     lesson: Lesson = 'labels'
+    bands: BandKind = 'rank'
     starts_from: str | None = None
     frozen: tuple[str, ...] = ()
     seed: int = 0
@@ -99,8 +106,10 @@ def stages_of(config: TrainingConfig) -> tuple[Stage, ...]:
                         pixel_head='softmax',
                     ),
                     config.student_epochs,
+                    config.student_margin,
                     taught_by=(classifier.name,),
                     lesson='pixels',
+                    bands=_bands(config, 1),
                     seed=1,
                 ),
             )
@@ -126,6 +135,7 @@ def _negative_evidence(config: TrainingConfig) -> tuple[Stage, ...]:
                 pixel_head='softmax',
             ),
             config.student_epochs,
+            config.student_margin,
             taught_by=(first.name,),
             lesson='labels' if config.seeds_from == 'class-map' else 'seeds',
             starts_from=first.name,
@@ -136,12 +146,18 @@ def _negative_evidence(config: TrainingConfig) -> tuple[Stage, ...]:
 
 
 def _self_taught(config: TrainingConfig) -> tuple[Stage, ...]:
+    knows_background = config.negative_class is not None
+    teachers, rounds = (1, 2) if knows_background else (2, 5)
+    if config.teachers is not None:
+        teachers = config.teachers
+    if config.rounds is not None:
+        rounds = config.rounds
     stages = tuple(
-        _localizer(config, f'teacher-{number}', 'max-min-uncertainty', seed)
-        for seed, number in enumerate(range(1, config.teachers + 1))
+        _localizer(config, f'teacher-{seed + 1}', 'max-min-uncertainty', seed)
+        for seed in range(teachers)
     )
     taught_by = tuple(stage.name for stage in stages)
-    for number in range(1, config.rounds + 1):
+    for number in range(1, rounds + 1):
         name = f'student-{number}'
         stages += (
             Stage(
@@ -155,8 +171,10 @@ def _self_taught(config: TrainingConfig) -> tuple[Stage, ...]:
                     pixel_head='softmax',
                 ),
                 config.student_epochs,
+                config.student_margin,
                 taught_by=taught_by,
                 lesson='pixels',
+                bands=_bands(config, number),
                 seed=100 + number,
             ),
         )
@@ -164,9 +182,22 @@ def _self_taught(config: TrainingConfig) -> tuple[Stage, ...]:
     return stages
 
 
+def _bands(config: TrainingConfig, round_: int) -> BandKind:
+    """Early maps rank pixels well, but know little of areas."""
+    if config.bands != 'auto':
+        return config.bands
+    if config.negative_class is not None:
+        return 'confidence'
+    return 'rank' if round_ <= config.ranked_rounds else 'pooled'
+
+
 def _classifier(config: TrainingConfig) -> Stage:
     return Stage(
-        'classifier', 'cam', _architecture(config, neck='none'), config.epochs
+        'classifier',
+        'cam',
+        _architecture(config, neck='none'),
+        config.epochs,
+        config.margin,
     )
 
 
@@ -184,6 +215,7 @@ def _localizer(
             pixel_head='softmax' if softmax else 'class-maps',
         ),
         config.epochs,
+        config.margin,
         seed=seed,
     )
 

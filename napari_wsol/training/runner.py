@@ -30,7 +30,7 @@ from napari_wsol.training.calibration import Calibration, calibrate
 from napari_wsol.training.config import TrainingConfig
 from napari_wsol.training.loop import EpochDone, Remark, StepDone, fit
 from napari_wsol.training.pseudo_labels import Bands, Teachers
-from napari_wsol.training.recipes import Stage, stages_of
+from napari_wsol.training.recipes import BandKind, Stage, stages_of
 from napari_wsol.training.scanning import Scanner, validation_figures
 from napari_wsol.training.splitting import training_and_validation
 from napari_wsol.training.table import DataTable, Row, read_table
@@ -170,7 +170,7 @@ class Training:
             yield from fit(
                 network,
                 create_method(stage.method, config.model_dump()),
-                self._sampler(taught, network.roi, stage.seed),
+                self._sampler(taught, network.roi, stage),
                 lambda net: validation_figures(net, scanner, validation),
                 config,
                 output / stage.name,
@@ -213,7 +213,9 @@ class Training:
         )
         if stage.lesson == 'pixels':
             folder = output / f'{stage.name}-pseudo-labels'
-            taught = list(teachers.pseudo_labels(views, self._bands(), folder))
+            taught = list(
+                teachers.pseudo_labels(views, self._bands(stage.bands), folder)
+            )
             used = sum(view.pseudo is not None for view in taught)
             return taught, f'pseudo-labels for {used} of {len(views)} images'
         folder = output / f'{stage.name}-seeds'
@@ -240,7 +242,7 @@ class Training:
         return network
 
     def _sampler(
-        self, views: list[View], roi: list[int], seed: int
+        self, views: list[View], roi: list[int], stage: Stage
     ) -> Sampler:
         config = self.config
         return Sampler(
@@ -249,23 +251,22 @@ class Training:
             roi,
             config.mpp,
             crop=config.crop,
-            margin=config.margin,
+            margin=stage.margin,
             batch=config.batch,
             scale=config.scale_jitter,
             balance=config.balance,
             colour=ColourJitter(config.stain_jitter, config.light_jitter),
-            seed=config.seed * 1000 + seed,
+            seed=config.seed * 1000 + stage.seed,
             draws=config.draws,
         )
 
-    def _bands(self) -> Bands:
+    def _bands(self, kind: BandKind) -> Bands:
         config = self.config
-        kind = config.bands
-        if kind == 'auto':
-            kind = 'confidence' if config.negative_class else 'rank'
         if kind == 'rank':
+            return Bands(kind, config.foreground_rank, config.background_rank)
+        if kind == 'pooled':
             return Bands(
-                'rank', config.foreground_rank, config.background_rank
+                kind, config.foreground_pooled, config.background_pooled
             )
         return Bands(
             kind, config.foreground_confidence, config.background_confidence

@@ -224,13 +224,13 @@ def averaged_maps(
     zooms: Sequence[float] = (0.8, 1.0, 1.25),
     stride: int = 4,
 ) -> Scan:
-    """Maps of a view averaged over networks, scales and flips.
+    """Maps of a view averaged over networks, flips and scales.
 
     ``pixel`` is on the grid of ``stride`` or of the networks' own, whichever
     is finer.
     """
     scans = [
-        next(scanner.scan(network, [view], zoom=zoom, flips=True))
+        next(scanner.scan(network, [view], zoom=zoom, flips=zoom == 1.0))
         for network in networks
         for zoom in (1.0, *(z for z in zooms if z != 1.0))
     ]
