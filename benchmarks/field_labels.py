@@ -5,9 +5,10 @@
 Of the training images, squares that are nearly all region of interest or
 nearly all background are labelled, half of each, besides the label of every
 image; of the validation images a quarter as many, for what is chosen in
-training (checkpoint, temperatures, threshold). The masks decide only which label a square gets, as an annotator
-would; they measure at the end. ``--masks`` trains the same network with full
-masks instead, for the ceiling. What is done is kept in the output folder.
+training (checkpoint, temperatures, threshold). The masks decide only which
+label a square gets, as an annotator would; they measure at the end. The count
+``masks`` teaches the last network with full masks instead, for the ceiling.
+What is done is kept in the output folder.
 """
 
 from __future__ import annotations

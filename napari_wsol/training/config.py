@@ -164,7 +164,7 @@ class TrainingConfig(BaseModel):
     rounds: int | None = Field(
         None,
         ge=0,
-        description='Rounds of self-training after the teachers; None: 5, or '
+        description='Rounds of self-training after the teachers; None: 6, or '
         '2 where a class is fully negative.',
     )
     student_epochs: int = Field(15, ge=1)

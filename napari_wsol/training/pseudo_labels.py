@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -20,6 +20,9 @@ from napari_wsol.training.scanning import (
     averaged_maps,
 )
 from napari_wsol.training.views import PixelMap, View
+
+FINISHED = 'finished'
+"""File in a folder that lacks nothing: a killed run does not scan again."""
 
 
 @dataclass(frozen=True)
@@ -57,51 +60,55 @@ class Teachers:
 
     def pseudo_labels(
         self, views: Sequence[View], bands: Bands, folder: Path
-    ) -> Iterator[View]:
+    ) -> list[View]:
         """Write the pixels that are sure, one file per view, named there.
 
         Fully negative images are background throughout. An image that is
-        classified wrongly is left without.
+        classified wrongly is left without. A folder that was finished before
+        is taken as it is.
         """
-        roi = self.networks[0].roi
-        names = self._names()
-        scans = list(self._scans(views, folder, SUFFIX))
-        if bands.kind == 'pooled':
-            bands = _pooled([s for _, _, s in scans if s is not None], bands)
-        for path, view, scan in scans:
-            if scan is None:
-                yield replace(view, pseudo=None)
-                continue
-            labels = sure_pixels(scan, bands, roi)
-            write_pseudo_labels(path, labels, view.path, view.region, names)
-            yield replace(view, pseudo=path)
+        files = _files(views, folder, SUFFIX)
+        if not _is_finished(folder):
+            scans = self._scans(views)
+            if bands.kind == 'pooled':
+                bands = _pooled(scans, bands)
+            roi, names = self.networks[0].roi, self._names()
+            for view, scan, path in zip(views, scans, files, strict=True):
+                if scan is not None:
+                    labels = sure_pixels(scan, bands, roi)
+                    write_pseudo_labels(
+                        path, labels, view.path, view.region, names
+                    )
+            _finish(folder)
+        return [
+            replace(view, pseudo=path if path.exists() else None)
+            for view, path in zip(views, files, strict=True)
+        ]
 
-    def seed_maps(self, views: Sequence[View], folder: Path) -> Iterator[View]:
+    def seed_maps(self, views: Sequence[View], folder: Path) -> list[View]:
         """Write the ROI probability, one file per view, named there."""
-        for path, view, scan in self._scans(views, folder, '.npy'):
-            if scan is None:
-                yield replace(view, seeds=None)
-                continue
-            np.save(path, (1 - scan.pixel[0]).astype(np.float16))
-            yield replace(view, seeds=path)
+        files = _files(views, folder, '.npy')
+        if not _is_finished(folder):
+            for scan, path in zip(self._scans(views), files, strict=True):
+                if scan is not None:
+                    np.save(path, (1 - scan.pixel[0]).astype(np.float16))
+            _finish(folder)
+        return [
+            replace(view, seeds=path if path.exists() else None)
+            for view, path in zip(views, files, strict=True)
+        ]
 
-    def _scans(
-        self, views: Sequence[View], folder: Path, suffix: str
-    ) -> Iterator[tuple[Path, View, Scan | None]]:
-        """Every view with its file and, where it may teach, its maps."""
-        folder.mkdir(parents=True, exist_ok=True)
+    def _scans(self, views: Sequence[View]) -> list[Scan | None]:
+        """Every view's maps; None where the image is classified wrongly."""
         present = sorted({v.label for v in views if v.label != IGNORE})
-        for number, view in enumerate(views):
-            path = folder / f'{number:05d}-{view.path.stem}{suffix}'
+        scans: list[Scan | None] = []
+        for view in views:
             scan = averaged_maps(self.networks, self.scanner, view)
             right = view.label == IGNORE or (
                 present[int(np.argmax(scan.logits[present]))] == view.label
             )
-            if not right and not self.keep_wrong:
-                path.unlink(missing_ok=True)
-                yield path, view, None
-            else:
-                yield path, view, scan
+            scans.append(scan if right or self.keep_wrong else None)
+        return scans
 
     def _names(self) -> tuple[str, ...]:
         network = self.networks[0]
@@ -112,9 +119,29 @@ class Teachers:
         return background, *classes
 
 
-def _pooled(scans: Sequence[Scan], bands: Bands) -> Bands:
+def _files(views: Sequence[View], folder: Path, suffix: str) -> list[Path]:
+    """One per view, in a folder that is there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return [
+        folder / f'{number:05d}-{view.path.stem}{suffix}'
+        for number, view in enumerate(views)
+    ]
+
+
+def _is_finished(folder: Path) -> bool:
+    return (folder / FINISHED).exists()
+
+
+def _finish(folder: Path) -> None:
+    (folder / FINISHED).touch()
+
+
+def _pooled(scans: Sequence[Scan | None], bands: Bands) -> Bands:
     """Shares of all pixels as the confidences that part them."""
-    pixels = np.concatenate([1 - scan.pixel[0].ravel() for scan in scans])
+    pixels = np.concatenate(
+        [1 - scan.pixel[0].ravel() for scan in scans if scan is not None]
+        or [np.zeros(1)]
+    )
     high = float(np.quantile(pixels, 1 - bands.foreground))
     low = float(np.quantile(pixels, bands.background))
     return Bands('confidence', high, low)

@@ -147,7 +147,7 @@ def _negative_evidence(config: TrainingConfig) -> tuple[Stage, ...]:
 
 def _self_taught(config: TrainingConfig) -> tuple[Stage, ...]:
     knows_background = config.negative_class is not None
-    teachers, rounds = (1, 2) if knows_background else (2, 5)
+    teachers, rounds = (1, 2) if knows_background else (2, 6)
     if config.teachers is not None:
         teachers = config.teachers
     if config.rounds is not None:

@@ -29,6 +29,7 @@ from napari_wsol.training.batches import Sampler
 from napari_wsol.training.calibration import Calibration, calibrate
 from napari_wsol.training.config import TrainingConfig
 from napari_wsol.training.loop import EpochDone, Remark, StepDone, fit
+from napari_wsol.training.processes import from_first, is_first
 from napari_wsol.training.pseudo_labels import Bands, Teachers
 from napari_wsol.training.recipes import BandKind, Stage, stages_of
 from napari_wsol.training.scanning import Scanner, validation_figures
@@ -143,12 +144,14 @@ class Training:
         """All stages; see ``train``."""
         config = self.config
         _limit_threads(config.threads)
-        output.mkdir(parents=True, exist_ok=True)
-        (output / 'config.json').write_text(json.dumps(self._resolved()))
+        if is_first():
+            output.mkdir(parents=True, exist_ok=True)
+            stated = json.dumps(self._resolved())
+            (output / 'config.json').write_text(stated)
         train_rows, held_out = training_and_validation(
             self.table, share=config.validation_share, seed=config.seed
         )
-        views, validation = self._views(train_rows), self._views(held_out)
+        views, validation = self.views(train_rows), self.views(held_out)
         yield StageDone(
             'data',
             f'{len(views)} training and {len(validation)} validation images, '
@@ -166,11 +169,11 @@ class Training:
             )
             if words:
                 yield StageDone(stage.name, words)
-            network = self._network(stage, networks)
+            network = self.network(stage, networks)
             yield from fit(
                 network,
                 create_method(stage.method, config.model_dump()),
-                self._sampler(taught, network.roi, stage),
+                self.sampler(taught, network.roi, stage),
                 lambda net: validation_figures(net, scanner, validation),
                 config,
                 output / stage.name,
@@ -180,12 +183,13 @@ class Training:
                 frozen=stage.frozen,
             )
             networks[stage.name] = network
-        calibration = calibrate(network, scanner, validation)
-        card = self._card(network, calibration)
-        folder = save_model(output / 'model', card, network, replace=True)
-        yield StageDone('model', str(folder.path))
+        if is_first():
+            card = self.card(network, calibrate(network, scanner, validation))
+            folder = save_model(output / 'model', card, network, replace=True)
+            yield StageDone('model', str(folder.path))
 
-    def _views(self, rows: tuple[Row, ...]) -> list[View]:
+    def views(self, rows: tuple[Row, ...]) -> list[View]:
+        """The images of some rows, as they are trained on."""
         config = self.config
         stated = tuple(
             replace(row, mpp=config.data_mpp) if row.mpp is None else row
@@ -212,20 +216,24 @@ class Training:
             keep_wrong=self.config.keep_wrong,
         )
         if stage.lesson == 'pixels':
+            bands = self._bands(stage.bands)
             folder = output / f'{stage.name}-pseudo-labels'
-            taught = list(
-                teachers.pseudo_labels(views, self._bands(stage.bands), folder)
+            taught = from_first(
+                lambda: teachers.pseudo_labels(views, bands, folder)
             )
-            used = sum(view.pseudo is not None for view in taught)
-            return taught, f'pseudo-labels for {used} of {len(views)} images'
-        folder = output / f'{stage.name}-seeds'
-        taught = list(teachers.seed_maps(views, folder))
-        used = sum(view.seeds is not None for view in taught)
-        return taught, f'seeds for {used} of {len(views)} images'
+        else:
+            folder = output / f'{stage.name}-seeds'
+            taught = from_first(lambda: teachers.seed_maps(views, folder))
+        used = sum(
+            view.pseudo is not None or view.seeds is not None
+            for view in taught
+        )
+        return taught, f'{used} of {len(views)} images teach their pixels'
 
-    def _network(
+    def network(
         self, stage: Stage, networks: dict[str, Localizer]
     ) -> Localizer:
+        """A stage's network as it starts; ``networks`` by stage's name."""
         config = self.config
         torch.manual_seed(config.seed * 1000 + stage.seed)
         network = Localizer(
@@ -241,9 +249,10 @@ class Training:
             load_imagenet_weights(network.encoder, config.encoder)
         return network
 
-    def _sampler(
+    def sampler(
         self, views: list[View], roi: list[int], stage: Stage
     ) -> Sampler:
+        """What draws a stage's crops."""
         config = self.config
         return Sampler(
             views,
@@ -279,7 +288,8 @@ class Training:
             'data': self.table.digest,
         }
 
-    def _card(self, network: Localizer, calibration: Calibration) -> ModelCard:
+    def card(self, network: Localizer, calibration: Calibration) -> ModelCard:
+        """The card of a trained network."""
         config = self.config
         fields = sum(row.field is not None for row in self.table.rows)
         images = len(self.table.rows) - fields

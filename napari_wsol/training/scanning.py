@@ -250,4 +250,4 @@ def _mean(maps: Sequence[FloatMap], size: tuple[int, ...]) -> FloatMap:
         resize(torch.from_numpy(each)[None], (size[0], size[1]))[0].numpy()
         for each in maps
     ]
-    return np.mean(same, axis=0).astype(np.float32)
+    return np.asarray(np.mean(same, axis=0), np.float32)
