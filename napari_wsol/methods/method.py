@@ -65,4 +65,5 @@ def encoder_maps(network: Localizer, batch: Batch) -> list[Tensor]:
     """The encoder's maps of a batch, from the batch where they are kept."""
     if batch.features is not None:
         return batch.features
-    return network.encoder(batch.images)
+    maps: list[Tensor] = network.encoder(batch.images)
+    return maps

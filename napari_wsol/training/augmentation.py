@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,72 @@ from torch import Tensor
 STAINS = torch.tensor(
     [[0.650, 0.704, 0.286], [0.268, 0.570, 0.776], [0.711, 0.424, 0.562]]
 )
+
+
+@dataclass(frozen=True)
+class ColourChange:
+    """How the colours of each of B images are moved.
+
+    Parameters
+    ----------
+    stain_scale, stain_shift
+        ``(B, 3)``: amounts of each stain are scaled, then shifted.
+    brightness, contrast
+        ``(B, 1, 1, 1)`` factors.
+    balance
+        ``(B, 3, 1, 1)`` factor of each colour channel.
+    """
+
+    stain_scale: Tensor
+    stain_shift: Tensor
+    brightness: Tensor
+    contrast: Tensor
+    balance: Tensor
+
+    def __getitem__(self, which: slice) -> ColourChange:
+        return ColourChange(*(part[which] for part in self._parts))
+
+    @classmethod
+    def join(cls, changes: Sequence[ColourChange]) -> ColourChange:
+        """The changes of several batches as those of one."""
+        each = zip(*(change._parts for change in changes), strict=True)
+        return cls(*(torch.cat(parts) for parts in each))
+
+    @property
+    def numbers(self) -> list[float]:
+        """All factors in a row."""
+        return torch.cat([part.flatten() for part in self._parts]).tolist()
+
+    @property
+    def _parts(self) -> tuple[Tensor, ...]:
+        return (
+            self.stain_scale,
+            self.stain_shift,
+            self.brightness,
+            self.contrast,
+            self.balance,
+        )
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """``(B, 3, H, W)`` in [0, 1] -> the same, changed."""
+        images = self._stained(images)
+        mean = images.mean((1, 2, 3), keepdim=True)
+        changed = (images - mean) * self.contrast + mean * self.brightness
+        return (changed * self.balance).clamp(0, 1)
+
+    def _stained(self, images: Tensor) -> Tensor:
+        stains = STAINS / STAINS.norm(dim=1, keepdim=True)
+        # density = amounts @ stains, so scaling and shifting amounts is one
+        # 3x3 matrix and one vector per image.
+        inverse = torch.linalg.inv(stains)
+        matrix = torch.einsum(
+            'ij,bj,jk->bik', inverse, self.stain_scale, stains
+        )
+        vector = torch.einsum('bj,jk->bk', self.stain_shift, stains)
+        density = -torch.log(images.clamp_min(1 / 256))
+        changed = torch.einsum('bchw,bck->bkhw', density, matrix)
+        changed = changed + vector[:, :, None, None]
+        return torch.exp(-changed).clamp(0, 1)
 
 
 @dataclass(frozen=True)
@@ -33,34 +100,18 @@ class ColourJitter:
     light: float = 0.15
     balance: float = 0.05
 
-    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """``(B, 3, H, W)`` in [0, 1] -> the same, changed."""
-        images = self._stained(images, generator)
-        count = len(images)
-        brightness = self._around_one(self.light, (count, 1, 1, 1), generator)
-        contrast = self._around_one(self.light, (count, 1, 1, 1), generator)
-        channel = self._around_one(self.balance, (count, 3, 1, 1), generator)
-        mean = images.mean((1, 2, 3), keepdim=True)
-        changed = (images - mean) * contrast + mean * brightness
-        return (changed * channel).clamp(0, 1)
+    def draw(self, count: int, generator: torch.Generator) -> ColourChange:
+        """The changes of ``count`` images."""
+        return ColourChange(
+            _around_one(self.stain, (count, 3), generator),
+            _around_one(self.stain / 4, (count, 3), generator) - 1,
+            _around_one(self.light, (count, 1, 1, 1), generator),
+            _around_one(self.light, (count, 1, 1, 1), generator),
+            _around_one(self.balance, (count, 3, 1, 1), generator),
+        )
 
-    def _stained(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        stains = STAINS / STAINS.norm(dim=1, keepdim=True)
-        count = len(images)
-        scale = self._around_one(self.stain, (count, 3), generator)
-        shift = self._around_one(self.stain / 4, (count, 3), generator) - 1
-        # density = amounts @ stains, so scaling and shifting amounts is one
-        # 3x3 matrix and one vector per image.
-        inverse = torch.linalg.inv(stains)
-        matrix = torch.einsum('ij,bj,jk->bik', inverse, scale, stains)
-        vector = torch.einsum('bj,jk->bk', shift, stains)
-        density = -torch.log(images.clamp_min(1 / 256))
-        changed = torch.einsum('bchw,bck->bkhw', density, matrix)
-        changed = changed + vector[:, :, None, None]
-        return torch.exp(-changed).clamp(0, 1)
 
-    @staticmethod
-    def _around_one(
-        width: float, shape: tuple[int, ...], generator: torch.Generator
-    ) -> Tensor:
-        return 1 + width * (2 * torch.rand(shape, generator=generator) - 1)
+def _around_one(
+    width: float, shape: tuple[int, ...], generator: torch.Generator
+) -> Tensor:
+    return 1 + width * (2 * torch.rand(shape, generator=generator) - 1)

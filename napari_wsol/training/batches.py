@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,17 +17,39 @@ from torch import Tensor
 from napari_wsol.methods.method import Batch
 from napari_wsol.methods.terms import IGNORE
 from napari_wsol.models.card import Normalization
-from napari_wsol.slides.geometry import Box
-from napari_wsol.slides.mirroring import read_mirrored
-from napari_wsol.slides.slide import RGB
-from napari_wsol.training.augmentation import ColourJitter
-from napari_wsol.training.views import (
-    PixelMap,
-    View,
-    opened,
-    pixel_classes,
-    working_step,
+from napari_wsol.training.augmentation import ColourChange, ColourJitter
+from napari_wsol.training.crops import (
+    Crop,
+    draw_crop,
+    read_image,
+    read_pixels,
+    read_seeds,
 )
+from napari_wsol.training.views import View
+
+READERS = max(1, min(8, (os.cpu_count() or 1) - 1))
+"""Threads that read ahead of the training."""
+
+Asked = TypeVar('Asked')
+Answer = TypeVar('Answer')
+
+
+@dataclass(frozen=True)
+class Look:
+    """One crop of one view, with the change of its colours (a batch of 1)."""
+
+    view: View
+    crop: Crop
+    colour: ColourChange
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Which views one step learns from, before anything is read."""
+
+    epoch: int
+    number: int
+    views: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -44,6 +70,12 @@ class Sampler:
         Classes are drawn by 1 / size**balance: 0 as they are, 1 equally.
     roi
         Indices of the ROI classes, in the order of the pixel channels.
+    versions
+        Looks at each view that there are in all, the same in every epoch;
+        0: always new ones.
+    rank, ranks
+        Of several processes that train together, this one gets every
+        ``ranks``-th crop of each batch.
     """
 
     views: list[View]
@@ -58,6 +90,14 @@ class Sampler:
     colour: ColourJitter = field(default_factory=ColourJitter)
     seed: int = 0
     draws: int | None = None
+    versions: int = 0
+    rank: int = 0
+    ranks: int = 1
+
+    @property
+    def side(self) -> int:
+        """Pixels along each side of an image, its margin included."""
+        return self.crop + 2 * self.margin
 
     @property
     def steps(self) -> int:
@@ -65,20 +105,79 @@ class Sampler:
         return max(1, (self.draws or len(self.views)) // self.batch)
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
-        """All batches of an epoch, read ahead by one thread."""
+        """All batches of an epoch, read ahead."""
+
+        def read(draw: Draw) -> Batch:
+            looks = self.looks(draw)
+            return self.labelled(looks, self.images(looks))
+
+        return read_ahead(read, self.draw(epoch))
+
+    def draw(self, epoch: int) -> list[Draw]:
+        """What each step of an epoch learns from."""
         order = self._order(epoch)
-        chunks = [
-            order[i * self.batch : (i + 1) * self.batch]
+        return [
+            Draw(epoch, i, tuple(order[i * self.batch : (i + 1) * self.batch]))
             for i in range(self.steps)
         ]
-        with ThreadPoolExecutor(1, 'training-reader') as reader:
-            ahead: list[Future[Batch]] = []
-            for number, chunk in enumerate(chunks):
-                ahead.append(reader.submit(self._batch, chunk, epoch, number))
-                if len(ahead) > 3:
-                    yield ahead.pop(0).result()
-            for future in ahead:
-                yield future.result()
+
+    def looks(self, draw: Draw) -> list[Look]:
+        """The crops of one step, as far as they are this process's."""
+        rng = np.random.default_rng((self.seed, draw.epoch, draw.number))
+        views = [self.views[i] for i in draw.views]
+        if self.versions:
+            looks = [
+                self._version(view, int(rng.integers(self.versions)))
+                for view in views
+            ]
+        else:
+            looks = self._looks(views, rng)
+        return looks[self.rank :: self.ranks]
+
+    def images(self, looks: Sequence[Look]) -> Tensor:
+        """``(B, 3, H, W)`` in [0, 1], colours changed."""
+        read = [read_image(look.view, look.crop, self.side) for look in looks]
+        images = torch.from_numpy(np.stack(read)).permute(0, 3, 1, 2)
+        change = ColourChange.join([look.colour for look in looks])
+        return change(images.float() / 255)
+
+    def labelled(self, looks: Sequence[Look], images: Tensor) -> Batch:
+        """Images in [0, 1] with all that is known of them."""
+        side, margin = self.side, self.margin
+        pixels = [
+            read_pixels(look.view, look.crop, side, margin, self.roi)
+            for look in looks
+        ]
+        seeds = None
+        if any(view.seeds is not None for view in self.views):
+            seeds = torch.from_numpy(
+                np.stack(
+                    [
+                        read_seeds(look.view, look.crop, side, margin)
+                        for look in looks
+                    ]
+                )
+            )
+        return Batch(
+            self.normalised(images),
+            torch.tensor([look.view.label for look in looks]),
+            torch.from_numpy(np.stack(pixels)),
+            seeds=seeds,
+            margin=margin,
+        )
+
+    def normalised(self, images: Tensor) -> Tensor:
+        """``(B, 3, H, W)`` in [0, 1] as the encoder takes them."""
+        return normalised(images, self.normalization)
+
+    def one_class_batches(self) -> int:
+        """Batches of the first epoch whose images all have one label."""
+        drawn = [
+            {self.views[i].label for i in draw.views} for draw in self.draw(0)
+        ]
+        return sum(
+            len(labels) == 1 and IGNORE not in labels for labels in drawn
+        )
 
     def _order(self, epoch: int) -> list[int]:
         rng = np.random.default_rng((self.seed, epoch))
@@ -95,55 +194,43 @@ class Sampler:
         )
         return [int(i) for i in drawn]
 
-    def _batch(self, chunk: list[int], epoch: int, number: int) -> Batch:
-        seed = (self.seed, epoch, number)
-        rng = np.random.default_rng(seed)
-        drawn = [self._crop(self.views[i], rng) for i in chunk]
-        images = torch.from_numpy(np.stack([image for image, _ in drawn]))
-        images = images.permute(0, 3, 1, 2).float() / 255
+    def _looks(
+        self, views: Sequence[View], rng: np.random.Generator
+    ) -> list[Look]:
+        """A new look at each view: all crops are drawn, then all colours."""
+        crops = [
+            draw_crop(view, self.mpp, self.crop, self.margin, self.scale, rng)
+            for view in views
+        ]
         generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
-        images = self.colour(images, generator)
-        labels = torch.tensor([self.views[i].label for i in chunk])
-        pixels = torch.from_numpy(np.stack([pixel for _, pixel in drawn]))
-        return Batch(
-            normalised(images, self.normalization),
-            labels,
-            pixels,
-            margin=self.margin,
-        )
+        colours = self.colour.draw(len(views), generator)
+        return [
+            Look(view, crop, colours[i : i + 1])
+            for i, (view, crop) in enumerate(zip(views, crops, strict=True))
+        ]
 
-    def _crop(
-        self, view: View, rng: np.random.Generator
-    ) -> tuple[RGB, PixelMap]:
-        slide = opened(view.path, view.mpp)
-        zoom = self.scale ** rng.uniform(-1, 1)
-        step_y, step_x = (
-            step / zoom for step in working_step(slide, self.mpp)
-        )
-        region = view.region
-        slack_y = region.height - self.crop * step_y
-        slack_x = region.width - self.crop * step_x
-        core_y = region.y + slack_y * (rng.uniform() if slack_y > 0 else 0.5)
-        core_x = region.x + slack_x * (rng.uniform() if slack_x > 0 else 0.5)
-        side = self.crop + 2 * self.margin
-        box = Box(
-            core_y - self.margin * step_y,
-            core_x - self.margin * step_x,
-            side * step_y,
-            side * step_x,
-        )
-        image = read_mirrored(slide, box, side, side)
-        pixels = pixel_classes(view, box, side, side, self.roi)
-        if self.margin:
-            core = slice(self.margin, -self.margin)
-            kept = pixels[core, core].copy()
-            pixels[:] = IGNORE
-            pixels[core, core] = kept
-        turns = int(rng.integers(4))
-        image, pixels = np.rot90(image, turns), np.rot90(pixels, turns)
-        if rng.uniform() < 0.5:
-            image, pixels = image[::-1], pixels[::-1]
-        return np.ascontiguousarray(image), np.ascontiguousarray(pixels)
+    def _version(self, view: View, version: int) -> Look:
+        """A look that depends on nothing but the view and its number."""
+        told = hashlib.sha256(f'{view.path.name} {view.region}'.encode())
+        number = int.from_bytes(told.digest()[:8])
+        rng = np.random.default_rng((self.seed, number, version))
+        return self._looks([view], rng)[0]
+
+
+def read_ahead(
+    read: Callable[[Asked], Answer],
+    asked: Sequence[Asked],
+    threads: int = READERS,
+) -> Iterator[Answer]:
+    """``read`` of each in turn, some of them ahead in other threads."""
+    with ThreadPoolExecutor(threads, 'training-reader') as readers:
+        ahead: deque[Future[Answer]] = deque()
+        for item in asked:
+            ahead.append(readers.submit(read, item))
+            if len(ahead) > 2 + threads:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
 
 
 def normalised(images: Tensor, normalization: Normalization) -> Tensor:

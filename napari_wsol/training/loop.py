@@ -2,30 +2,51 @@
 
 from __future__ import annotations
 
-import csv
 import math
-import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from lightning_fabric.wrappers import _FabricModule
+from torch import nn
 
-from napari_wsol.errors import WsolError
+from napari_wsol.errors import BadInputError, WsolError
 from napari_wsol.methods.method import Batch, Method
 from napari_wsol.models.localizer import Localizer
-from napari_wsol.models.precision import (
-    cpu_has_bfloat16,
-    keep_depthwise_float32,
-)
+from napari_wsol.models.precision import keep_depthwise_float32
+from napari_wsol.training.averaging import WeightAverage
 from napari_wsol.training.batches import Sampler
 from napari_wsol.training.config import TrainingConfig
+from napari_wsol.training.feature_cache import FeatureCache
+from napari_wsol.training.objective import Objective
+from napari_wsol.training.optimizers import make_optimizer, rate_factor
+from napari_wsol.training.processes import (
+    from_first,
+    is_first,
+    make_fabric,
+    mean_over_processes,
+)
+from napari_wsol.training.progress import (
+    Figures,
+    handed_on,
+    is_over,
+    load_progress,
+    save_progress,
+    write_what_follows,
+)
 
-Figures = dict[str, float]
+Validate = Callable[[Localizer], Figures]
+
+ONE_CLASS_SHARE = 0.25
+"""Share of batches with one class only from which a word is said."""
+
+RANK_SEED = 7919
+"""Apart the random numbers of processes that train together."""
 
 
 @dataclass(frozen=True)
@@ -52,65 +73,19 @@ class StepDone:
     images_per_second: float
 
 
-class Objective(nn.Module):
-    """A network and its method as one module: batch in, loss terms out."""
+@dataclass(frozen=True)
+class Remark:
+    """A word about how a stage goes, for the person who trains."""
 
-    def __init__(
-        self, network: Localizer, method: Method, frozen: Sequence[str] = ()
-    ) -> None:
-        super().__init__()
-        self.network = network
-        self.method = method
-        self.frozen = frozen
-
-    def forward(
-        self,
-        images: Tensor,
-        labels: Tensor,
-        pixels: Tensor,
-        seeds: Tensor | None,
-        margin: int,
-    ) -> dict[str, Tensor]:
-        """The weighted terms of the loss."""
-        batch = Batch(images, labels, pixels, seeds=seeds, margin=margin)
-        return self.method.terms(self.network, batch)
-
-    def train(self, mode: bool = True) -> Objective:
-        """Train, what is frozen and the encoder's BatchNorm staying still."""
-        super().train(mode)
-        for module in self.network.encoder.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eval()
-        for name in self.frozen:
-            self.network.get_submodule(name).eval()
-        return self
-
-
-def make_fabric(config: TrainingConfig) -> Fabric:
-    """Device and precision for a run."""
-    precision = config.precision
-    if precision == 'auto':
-        on_cuda = config.device in ('auto', 'cuda') and (
-            torch.cuda.is_available()
-        )
-        fast = (
-            torch.cuda.is_bf16_supported()
-            if on_cuda
-            else (config.device != 'mps' and cpu_has_bfloat16())
-        )
-        precision = 'bfloat16' if fast else 'float32'
-    return Fabric(
-        accelerator=config.device,
-        devices=1,
-        precision='bf16-mixed' if precision == 'bfloat16' else '32-true',
-    )
+    stage: str
+    message: str
 
 
 def fit(
     network: Localizer,
     method: Method,
     sampler: Sampler,
-    validate: Callable[[Localizer], Figures],
+    validate: Validate,
     config: TrainingConfig,
     folder: Path,
     *,
@@ -118,91 +93,69 @@ def fit(
     stage: str,
     resume: bool,
     frozen: Sequence[str] = (),
-) -> Iterator[StepDone | EpochDone]:
-    """Train; afterwards the network holds the best epoch's weights.
+    features: Path | None = None,
+) -> Iterator[StepDone | EpochDone | Remark]:
+    """Train; afterwards the network holds the weights that are handed on.
 
-    The best epoch has the lowest ``validation_error``, ties going to the
-    later. ``folder`` gets ``metrics.csv``, ``last.pt`` and ``best.pt``;
-    killing the process loses at most the current epoch, and ``resume`` goes
-    on to the same end. What ``frozen`` names of the network (``'encoder'``,
-    ``'classifier'``) does not learn: neither weights nor statistics move.
+    Those are the best epoch's (lowest ``validation_error``, ties going to the
+    later) or, with ``config.checkpoint='last'``, the last's. Killing the
+    process at any moment loses at most the current epoch, and ``resume``
+    goes on to the same end, at once where the stage was complete.
+
+    Parameters
+    ----------
+    validate
+        Figures of a network, ``validation_error`` among them.
+    folder
+        Gets ``last.pt``, ``best.pt``, ``metrics.csv`` and ``metrics.svg``.
+    frozen
+        Sub-modules of the network (``'encoder'``, ``'classifier'``) that do
+        not learn: neither weights nor statistics move.
+    features
+        Folder for the features of a frozen encoder where
+        ``config.cached_versions`` asks to keep them; None: in ``folder``.
+
+    Raises
+    ------
+    WsolError
+        Where the loss or its gradient is no longer a number.
     """
-    still = [
-        parameter
-        for name in frozen
-        for parameter in network.get_submodule(name).parameters()
-        if parameter.requires_grad
-    ]
-    for parameter in still:
-        parameter.requires_grad_(False)
-    folder.mkdir(parents=True, exist_ok=True)
+    if config.freeze_encoder is True and 'encoder' not in frozen:
+        frozen = (*frozen, 'encoder')
     fabric = make_fabric(config)
-    keep_depthwise_float32(network)
-    total = epochs * sampler.steps
-    optimizer = _optimizer(network, config)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: _cosine(step, total, config.warmup_steps)
+    sampler = replace(
+        sampler,
+        rank=fabric.global_rank,
+        ranks=fabric.world_size,
+        versions=config.cached_versions if 'encoder' in frozen else 0,
     )
-    objective, optimizer = fabric.setup(
-        Objective(network, method, frozen), optimizer
+    _check_shares(sampler)
+    folder.mkdir(parents=True, exist_ok=True)
+    training = _Stage(
+        fabric, network, method, sampler, config, epochs, stage, frozen
     )
-    last, best = folder / 'last.pt', folder / 'best.pt'
-    start, history = 0, list[Figures]()
-    if resume and last.exists():
-        state = torch.load(last, map_location='cpu', weights_only=True)
-        network.load_state_dict(state['network'])
-        optimizer.load_state_dict(state['optimizer'])
-        schedule.load_state_dict(state['schedule'])
-        start, history = state['epoch'] + 1, state['history']
-    for epoch in range(start, epochs):
-        began = time.perf_counter()
-        method.begin_epoch(network, epoch)
-        torch.manual_seed(config.seed * 100_003 + epoch)
-        objective.train()
-        sums: Figures = {}
-        for step, batch in enumerate(sampler.epoch(epoch)):
-            images, labels, pixels, seeds = fabric.to_device(
-                (batch.images, batch.labels, batch.pixels, batch.seeds)
-            )
-            terms = objective(images, labels, pixels, seeds, batch.margin)
-            loss = torch.stack(list(terms.values())).sum()
-            if not torch.isfinite(loss):
-                raise WsolError(_not_finite(terms, stage, epoch))
-            optimizer.zero_grad(set_to_none=True)
-            fabric.backward(loss)
-            nn.utils.clip_grad_norm_(
-                objective.parameters(), config.gradient_norm
-            )
-            optimizer.step()
-            schedule.step()
-            for name, value in terms.items():
-                sums[name] = sums.get(name, 0.0) + float(value.detach())
-            seen = (step + 1) * len(images)
-            yield StepDone(
-                stage,
-                epoch,
-                epochs,
-                step + 1,
-                sampler.steps,
-                seen / (time.perf_counter() - began),
-            )
-        objective.eval()
-        figures = {k: v / sampler.steps for k, v in sums.items()}
-        figures |= validate(network)
-        history.append(figures)
-        if _is_best(history):
-            _save({'network': network.state_dict()}, best)
-        _save(
-            {
-                'network': network.state_dict(),
-                'optimizer': optimizer.state_dict(),
-                'schedule': schedule.state_dict(),
-                'epoch': epoch,
-                'history': history,
-            },
-            last,
+    batches: Sampler | FeatureCache = sampler
+    if sampler.versions:
+        batches = FeatureCache(
+            sampler, network, features or folder / 'features', fabric
         )
-        write_history(folder / 'metrics.csv', history)
+    last = folder / 'last.pt'
+    if resume and from_first(last.exists):
+        state = load_progress(last)
+        training.load(state)
+        if is_first():
+            write_what_follows(state, folder)
+    elif (words := _one_class_batches(sampler)) is not None:
+        yield Remark(stage, words)
+    while not is_over(training.history, epochs, config.patience):
+        began = time.perf_counter()
+        epoch = len(training.history)
+        figures = yield from training.epoch(batches)
+        with training.weights_that_count():
+            figures |= from_first(lambda: validate(network))
+        training.history.append(figures)
+        if is_first():
+            save_progress(training.state(), folder)
         seconds = time.perf_counter() - began
         yield EpochDone(
             stage,
@@ -212,70 +165,178 @@ def fit(
             seconds,
             seconds * (epochs - epoch - 1),
         )
-    state = torch.load(best, map_location='cpu', weights_only=True)
-    network.load_state_dict(state['network'])
+    if len(training.history) < epochs:
+        yield Remark(
+            stage,
+            f'stopped after {len(training.history)} of {epochs} epochs: the '
+            f'validation error has not fallen for {config.patience}',
+        )
+    chosen = folder / ('best.pt' if config.checkpoint == 'best' else 'last.pt')
+    from_first(chosen.exists)  # the others read what the first has written
+    network.load_state_dict(handed_on(load_progress(chosen)))
     network.eval()
-    for parameter in still:
-        parameter.requires_grad_(True)
+    training.objective.freeze(())
 
 
-def write_history(path: Path, history: list[Figures]) -> None:
-    """One line per epoch, one column per figure."""
-    names = list(dict.fromkeys(name for row in history for name in row))
-    temporary = path.with_suffix('.tmp')
-    with temporary.open('w', newline='') as file:
-        writer = csv.DictWriter(file, ['epoch', *names])
-        writer.writeheader()
-        for epoch, row in enumerate(history):
-            writer.writerow({'epoch': epoch, **row})
-    temporary.replace(path)
+class _Stage:
+    """All that changes while a network trains."""
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        network: Localizer,
+        method: Method,
+        sampler: Sampler,
+        config: TrainingConfig,
+        epochs: int,
+        name: str,
+        frozen: Sequence[str],
+    ) -> None:
+        self.fabric, self.network, self.method = fabric, network, method
+        self.config, self.epochs, self.name = config, epochs, name
+        self.frozen, self.rank = frozen, fabric.global_rank
+        self.steps = sampler.steps
+        self.history: list[Figures] = []
+        keep_depthwise_float32(network)
+        self.objective = Objective(network, method)
+        self.objective.freeze(frozen)
+        optimizer = make_optimizer(network, config)
+        updates = math.ceil(self.steps / config.accumulate)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer,
+            lambda step: rate_factor(step, epochs * updates, updates, config),
+        )
+        wrapped, self.optimizer = fabric.setup(self.objective, optimizer)
+        self.wrapped: _FabricModule = wrapped
+        self.average = (
+            WeightAverage(network, config.ema) if config.ema else None
+        )
+
+    def epoch(
+        self, batches: Sampler | FeatureCache
+    ) -> Generator[StepDone, None, Figures]:
+        """One epoch of steps; gives back the mean of each loss term."""
+        began = time.perf_counter()
+        epoch, held = len(self.history), int(self.config.freeze_encoder)
+        self.method.begin_epoch(self.network, epoch)
+        self.objective.freeze(
+            (*self.frozen, 'encoder') if epoch < held else self.frozen
+        )
+        torch.manual_seed(
+            self.config.seed * 100_003 + epoch + RANK_SEED * self.rank
+        )
+        self.objective.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        sums: Figures = {}
+        for step, batch in enumerate(batches.epoch(epoch)):
+            for name, value in self._learn(batch, step).items():
+                sums[name] = sums.get(name, 0.0) + value
+            seen = (step + 1) * len(batch.images) * self.fabric.world_size
+            yield StepDone(
+                self.name,
+                epoch,
+                self.epochs,
+                step + 1,
+                self.steps,
+                seen / (time.perf_counter() - began),
+            )
+        self.objective.eval()
+        return mean_over_processes(
+            {name: value / self.steps for name, value in sums.items()}
+        )
+
+    def _learn(self, batch: Batch, step: int) -> Figures:
+        """One batch's gradients, and the update that they complete."""
+        each = self.config.accumulate
+        first = step // each * each
+        together = min(each, self.steps - first)
+        completes = step + 1 == first + together
+        with self.fabric.no_backward_sync(self.wrapped, enabled=not completes):
+            terms = self.wrapped(
+                *self.fabric.to_device(
+                    (
+                        batch.images,
+                        batch.labels,
+                        batch.pixels,
+                        batch.seeds,
+                        batch.features,
+                    )
+                ),
+                batch.margin,
+            )
+            loss = torch.stack(list(terms.values()))
+            values = dict(zip(terms, loss.detach().tolist(), strict=True))
+            self._check(values)
+            self.fabric.backward(loss.sum() / together)
+        if completes:
+            self._update()
+        return values
+
+    def _update(self) -> None:
+        norm = nn.utils.clip_grad_norm_(
+            self.objective.parameters(), self.config.gradient_norm
+        )
+        self._check({"gradient's size": float(norm)})
+        self.optimizer.step()
+        self.schedule.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.average is not None:
+            self.average.update(self.network)
+
+    def _check(self, values: Figures) -> None:
+        guilty = [k for k, v in values.items() if not math.isfinite(v)]
+        if guilty:
+            raise WsolError(
+                f'Training stopped in epoch {len(self.history) + 1} of '
+                f'"{self.name}": {" and ".join(guilty)} of the loss is no '
+                'longer a number. Lower the learning rates, or train in '
+                'float32 (precision), in a new folder.'
+            )
+
+    def weights_that_count(self) -> AbstractContextManager[None]:
+        """The network with its averaged weights, where there are any."""
+        if self.average is None:
+            return nullcontext()
+        return self.average.lent_to(self.network)
+
+    def state(self) -> dict[str, Any]:
+        """All that a resumed training needs to end the same."""
+        return {
+            'network': self.network.state_dict(),
+            'average': self.average and self.average.state_dict(),
+            'optimizer': self.optimizer.state_dict(),
+            'schedule': self.schedule.state_dict(),
+            'history': self.history,
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state."""
+        self.network.load_state_dict(state['network'])
+        if self.average is not None:
+            self.average.load_state_dict(state['average'])
+        self.optimizer.load_state_dict(state['optimizer'])
+        self.schedule.load_state_dict(state['schedule'])
+        self.history = state['history']
 
 
-def _optimizer(
-    network: Localizer, config: TrainingConfig
-) -> torch.optim.Optimizer:
-    inside = {id(p) for p in network.encoder.parameters()}
-    encoder = [p for p in network.encoder.parameters() if p.requires_grad]
-    heads = [
-        p
-        for p in network.parameters()
-        if p.requires_grad and id(p) not in inside
-    ]
-    groups = [
-        {'params': encoder, 'lr': config.learning_rate_encoder},
-        {'params': heads, 'lr': config.learning_rate_heads},
-    ]
-    return torch.optim.AdamW(
-        [group for group in groups if group['params']],
-        weight_decay=config.weight_decay,
-    )
+def _check_shares(sampler: Sampler) -> None:
+    """Every process needs its share of every batch."""
+    smallest = min(sampler.batch, len(sampler.draw(0)[0].views))
+    if smallest % sampler.ranks:
+        raise BadInputError(
+            f'A batch of {smallest} images cannot be shared evenly by '
+            f'{sampler.ranks} processes: choose a batch that is a multiple '
+            'of their number.'
+        )
 
 
-def _cosine(step: int, total: int, warmup: int) -> float:
-    if step < warmup:
-        return (step + 1) / warmup
-    share = (step - warmup) / max(1, total - warmup)
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
-
-
-def _is_best(history: list[Figures]) -> bool:
-    errors = [row['validation_error'] for row in history]
-    return errors[-1] <= min(errors)
-
-
-def _save(state: dict[str, Any], path: Path) -> None:
-    temporary = path.with_suffix('.tmp')
-    with temporary.open('wb') as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
-def _not_finite(terms: dict[str, Tensor], stage: str, epoch: int) -> str:
-    guilty = [k for k, v in terms.items() if not torch.isfinite(v)]
+def _one_class_batches(sampler: Sampler) -> str | None:
+    """A warning where many batches show one class only."""
+    count = sampler.one_class_batches()
+    if count <= ONE_CLASS_SHARE * sampler.steps:
+        return None
     return (
-        f'Training stopped in epoch {epoch + 1} of "{stage}": the loss term '
-        f'{", ".join(guilty) or "total"} is no longer a number. Lower the '
-        'learning rates, or train in float32.'
+        f'{count} of {sampler.steps} batches hold images of one class only, '
+        'from which the classifier learns to say always the same: choose a '
+        f'batch of more than {sampler.batch} images, or a balance near 1'
     )
