@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from napari_wsol.methods.labels import localizer_labels
-from napari_wsol.methods.method import Batch, Method
+from napari_wsol.methods.method import Batch, Method, encoder_maps
 from napari_wsol.methods.terms import partial_cross_entropy
 from napari_wsol.models.localizer import Localizer, without_margin
 
@@ -22,7 +22,7 @@ class ClassActivation(Method):
 
     def terms(self, network: Localizer, batch: Batch) -> dict[str, Tensor]:
         """Localizer and classifier each learn the image's class."""
-        features = network.encoder(batch.images)
+        features = encoder_maps(network, batch)
         maps = without_margin(
             network.localizer_maps(features), batch.margin // network.stride
         )

@@ -16,13 +16,14 @@ from napari_wsol.methods.labels import (
     is_negative,
     is_positive,
 )
-from napari_wsol.methods.method import Batch, Method
-from napari_wsol.methods.seeds import draw_seeds, stretched
+from napari_wsol.methods.method import Batch, Method, encoder_maps
+from napari_wsol.methods.seeds import draw_seeds
 from napari_wsol.methods.terms import (
     IGNORE,
     partial_cross_entropy,
     size_barrier,
 )
+from napari_wsol.models.activation_maps import stretched
 from napari_wsol.models.localizer import Localizer, resize, without_margin
 
 BARRIER_START, BARRIER_GROWTH, BARRIER_END = 1.0, 1.01, 10.0
@@ -81,7 +82,7 @@ class NegativeEvidence(Method):
 
     def terms(self, network: Localizer, batch: Batch) -> dict[str, Tensor]:
         """Seeds, fully negative images and fields, at full resolution."""
-        features = network.encoder(batch.images)
+        features = encoder_maps(network, batch)
         coarse = network.pixel_logits(network.localizer_maps(features))
         logits = _core(resize(coarse, batch.images.shape[-2:]), batch)
         negative = is_negative(network, batch.labels)

@@ -14,18 +14,15 @@ from napari_wsol.methods.min_max_entropy import MinMaxEntropy
 from napari_wsol.methods.negev import NegativeEvidence
 from napari_wsol.methods.segmentation import Segmentation
 
-_METHODS: dict[str, type[Method]] = {
+METHODS: dict[str, type[Method]] = {
     'cam': ClassActivation,
     'min-max-entropy': MinMaxEntropy,
     'max-min-uncertainty': MaxMinUncertainty,
     'negev': NegativeEvidence,
-    'pseudo-label': Segmentation,
     'segmentation': Segmentation,
 }
-
-TRAINABLE = tuple(name for name in _METHODS if name != 'segmentation')
-"""What a user may ask for; ``pseudo-label`` names the whole chain here,
-whose last stage is a segmentation."""
+"""How one network learns. What a user calls a method may be a chain of
+these (``training.recipes``)."""
 
 
 def create_method(name: str, settings: Mapping[str, Any]) -> Method:
@@ -43,11 +40,11 @@ def create_method(name: str, settings: Mapping[str, Any]) -> Method:
     BadInputError
         Where no method of that name can be trained.
     """
-    if name not in _METHODS:
+    if name not in METHODS:
         raise BadInputError(
             f'The method "{name}" cannot be trained. Choose one of: '
-            f'{", ".join(TRAINABLE)}.'
+            f'{", ".join(METHODS)}.'
         )
-    method = _METHODS[name]
+    method = METHODS[name]
     declared = {field.name for field in fields(method)}
     return method(**{k: v for k, v in settings.items() if k in declared})

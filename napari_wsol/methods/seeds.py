@@ -12,16 +12,6 @@ _UNLIKELY = 1e-12
 """Lets a row without enough pixels be drawn from; its picks are dropped."""
 
 
-def stretched(maps: Tensor) -> Tensor:
-    """Each ``(H, W)`` map between its own extremes; a constant one gives 0.
-
-    ``(B, H, W)`` -> the same in [0, 1].
-    """
-    low = maps.amin((1, 2), keepdim=True)
-    width = maps.amax((1, 2), keepdim=True) - low
-    return torch.where(width > 0, (maps - low) / width.clamp_min(1e-12), 0.0)
-
-
 def draw_seeds(localization: Tensor, count: int, size: int) -> Tensor:
     """Foreground and background seeds of each image, as pixel labels.
 

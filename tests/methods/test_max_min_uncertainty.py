@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from napari_wsol.errors import BadInputError
 from napari_wsol.methods.labels import cell_labels, pixel_labels
 from napari_wsol.methods.max_min_uncertainty import MaxMinUncertainty
 from napari_wsol.methods.method import Batch
@@ -102,6 +103,34 @@ def test_schedules_follow_the_paper():
     assert net.sigma.item() == pytest.approx(0.15)
     method.begin_epoch(net, 1)
     assert method.t == pytest.approx(5.05)
+    method.begin_epoch(net, 69)
+    assert method.t < 10
+    method.begin_epoch(net, 70)
+    assert method.t == 10
     method.begin_epoch(net, 200)
     assert method.t == 10
     assert net.sigma.item() == pytest.approx(0.2)
+
+
+def test_an_area_target_replaces_the_published_barrier():
+    net, seen = network(None), batch([0, 1])
+    method = MaxMinUncertainty(area_target=(0.9, 1.0))
+    method.terms(net, seen)['size'].backward()
+    mask_grows = net.localizer.to_modalities.weight.grad.clone()
+    net.zero_grad()
+    method = MaxMinUncertainty(area_target=(0.0, 0.1))
+    method.terms(net, seen)['size'].backward()
+    mask_shrinks = net.localizer.to_modalities.weight.grad
+    assert (mask_grows * mask_shrinks).sum() < 0
+
+
+@pytest.mark.parametrize('target', [(0.5, 0.5), (-0.1, 0.5), (0.2, 1.1)])
+def test_an_impossible_area_is_refused(target):
+    with pytest.raises(BadInputError, match='smaller first'):
+        MaxMinUncertainty(area_target=target)
+
+
+def test_fields_of_any_roi_class_fit_a_mask_that_does_not_tell():
+    fields = batch([-1, -1], pixels=2)
+    terms = MaxMinUncertainty().terms(network(None), fields)
+    assert terms['pixels'].item() > 0

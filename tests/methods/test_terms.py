@@ -7,6 +7,7 @@ import torch
 
 from napari_wsol.methods.terms import (
     IGNORE,
+    area_barrier,
     explicit_uncertainty,
     extended_log_barrier,
     partial_cross_entropy,
@@ -71,6 +72,24 @@ def test_size_barrier_and_total_of_the_published_loss():
     total = 1.567447 + 1.313245 + size
     total += 1e-7 * surrogate_uncertainty(NEGATIVE).item() / math.log(2)
     assert total == near(1.494752)
+
+
+def test_the_whole_range_of_areas_is_the_published_barrier():
+    mask = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    area = area_barrier(mask, 0.0, 1.0, 5)
+    assert area.item() == near(
+        size_barrier(mask, 5).item() + 2 * math.log(64) / 5
+    )
+
+
+def test_an_area_within_its_range_costs_least_in_the_middle():
+    costs = [
+        area_barrier(torch.full((1, 1, 4, 4), share), 0.2, 0.6, 10).item()
+        for share in (0.1, 0.25, 0.4, 0.55, 0.7)
+    ]
+    assert min(costs) == costs[2]
+    assert costs[0] > costs[1]
+    assert costs[4] > costs[3]
 
 
 def test_nothing_labelled_costs_nothing():
