@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 
 from napari_wsol.errors import BadInputError
@@ -23,7 +24,8 @@ def training_and_validation(
     Raises
     ------
     BadInputError
-        Where either side, or a label of it, would be empty.
+        Where either side would be empty, a class would have no training
+        image, or validation fewer than two labels.
     """
     if table.splits:
         held_out = next(
@@ -40,15 +42,34 @@ def training_and_validation(
             train, validation = hold_out(train, share=share, seed=seed)
     else:
         train, validation = hold_out(table.rows, share=share, seed=seed)
-    for name, rows in (('train', train), ('validation', validation)):
-        known = {row.label for row in rows}
-        if len(known) < min(2, len(table.labels)):
-            raise BadInputError(
-                f'The {name} part of "{table.source}" has images of '
-                f'{", ".join(sorted(known)) or "no label"} only. Give it '
-                'at least two labels, from different groups.'
-            )
+    if missing := _labels_missing_from(train, table):
+        raise BadInputError(
+            f'No training image of "{table.source}" is labelled '
+            f'{", ".join(missing)}: the model could never learn it. Label '
+            'some for training, or leave out the rows of that class.'
+        )
+    if len({row.label for row in validation}) < min(2, len(table.labels)):
+        known = sorted({row.label for row in validation})
+        raise BadInputError(
+            f'The validation part of "{table.source}" has images of '
+            f'{", ".join(known) or "no label"} only. Give it at least two '
+            'labels, from different groups.'
+        )
     return train, validation
+
+
+def untested_labels(
+    table: DataTable, validation: Sequence[Row]
+) -> tuple[str, ...]:
+    """The labels that no held-out image carries, so that none tests them."""
+    return _labels_missing_from(validation, table)
+
+
+def _labels_missing_from(
+    rows: Sequence[Row], table: DataTable
+) -> tuple[str, ...]:
+    known = {row.label for row in rows}
+    return tuple(label for label in table.labels if label not in known)
 
 
 def hold_out(

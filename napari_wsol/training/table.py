@@ -11,6 +11,7 @@ from pathlib import Path
 from napari_wsol.errors import BadInputError
 from napari_wsol.slides.geometry import Box
 from napari_wsol.slides.pixel_size import PLAUSIBLE_MPP
+from napari_wsol.training.fold_lists import Fold, read_fold
 
 COLUMNS = ('image', 'label', 'mask', 'group', 'split', 'field', 'mpp')
 IMAGE_SUFFIXES = {
@@ -78,31 +79,71 @@ class DataTable:
         return told.hexdigest()
 
 
-def read_table(source: Path) -> DataTable:
-    """Read a CSV (``image,label[,mask,group,split,field,mpp]``) or a folder.
+def read_table(source: Path, root: Path | None = None) -> DataTable:
+    """Read a data set: a CSV, a folder of classes, or a public fold.
 
-    A folder holds one sub-folder per class. Paths in a CSV are relative to
-    it. ``field`` is ``y,x,height,width`` in level-0 pixels, quoted.
+    A CSV has the columns ``image,label[,mask,group,split,field,mpp]``, where
+    ``field`` is ``y,x,height,width`` in level-0 pixels, quoted. A folder
+    holds one sub-folder per class. Folds are those of the public code
+    (``training.fold_lists``). Paths are relative to ``root``, where it is
+    given, else to the CSV or the fold's folder.
 
     Raises
     ------
     BadInputError
         Listing every bad row by its line, before anything runs.
     """
-    if source.is_dir():
+    if not source.exists():
+        raise BadInputError(f'There is no data set at "{source}".')
+    if root is not None and not root.is_dir():
+        raise BadInputError(f'There is no folder of images at "{root}".')
+    home = root or (source if source.is_dir() else source.parent)
+    fold = read_fold(source, IMAGE_SUFFIXES)
+    if fold is not None:
+        rows, problems = _fold_rows(fold, home)
+    elif source.is_dir():
         rows, problems = list(_folder_rows(source)), []
         if not rows:
             problems = [f'no images in the sub-folders of "{source}"']
-    elif source.is_file():
-        rows, problems = _csv_rows(source)
     else:
-        raise BadInputError(f'There is no data set at "{source}".')
+        rows, problems = _csv_rows(source, home)
     problems += _straddling_groups(rows)
     if not problems and not rows:
         problems = ['it holds no rows']
     if problems:
         raise BadInputError(_listing(source, problems))
     return DataTable(source, tuple(rows))
+
+
+def _fold_rows(fold: Fold, home: Path) -> tuple[list[Row], list[str]]:
+    rows, problems = list[Row](), list(fold.problems)
+    for listed in fold.rows:
+        try:
+            image = _existing(home, 'image', listed.image)
+            if image is None:
+                raise ValueError('no image')
+            if not listed.label:
+                raise ValueError(f'no class of "{listed.image}"')
+            mask = _existing(home, 'mask', listed.mask)
+        except ValueError as error:
+            problems.append(f'{listed.where}: {error}')
+            continue
+        rows.append(
+            Row(
+                image,
+                listed.label,
+                mask,
+                split=listed.split,
+                line=listed.line,
+            )
+        )
+    if problems and not rows:
+        problems.insert(
+            0,
+            f'none of its images is in "{home}" (say where they are with '
+            '--images)',
+        )
+    return rows, problems
 
 
 def _folder_rows(folder: Path) -> Iterator[Row]:
@@ -112,7 +153,7 @@ def _folder_rows(folder: Path) -> Iterator[Row]:
                 yield Row(image, sub.name)
 
 
-def _csv_rows(source: Path) -> tuple[list[Row], list[str]]:
+def _csv_rows(source: Path, home: Path) -> tuple[list[Row], list[str]]:
     rows: list[Row] = []
     problems: list[str] = []
     try:
@@ -127,7 +168,7 @@ def _csv_rows(source: Path) -> tuple[list[Row], list[str]]:
                 )
             for cells in reader:
                 try:
-                    rows.append(_row(source, cells, reader.line_num))
+                    rows.append(_row(home, cells, reader.line_num))
                 except ValueError as error:
                     problems.append(f'line {reader.line_num}: {error}')
     except (UnicodeDecodeError, csv.Error) as error:
@@ -137,28 +178,34 @@ def _csv_rows(source: Path) -> tuple[list[Row], list[str]]:
     return rows, problems
 
 
-def _row(source: Path, cells: dict[str, str | None], line: int) -> Row:
+def _row(home: Path, cells: dict[str, str | None], line: int) -> Row:
     text = {key: (cells.get(key) or '').strip() for key in COLUMNS}
     if not text['image']:
         raise ValueError('no image')
     if not text['label']:
         raise ValueError('no label')
-    image = source.parent / text['image']
-    if not image.exists():
-        raise ValueError(f'image "{text["image"]}" does not exist')
-    mask = source.parent / text['mask'] if text['mask'] else None
-    if mask is not None and not mask.exists():
-        raise ValueError(f'mask "{text["mask"]}" does not exist')
+    image = _existing(home, 'image', text['image'])
+    assert image is not None
     return Row(
         image,
         text['label'],
-        mask,
+        _existing(home, 'mask', text['mask']),
         text['group'],
         text['split'],
         _field(text['field']),
         _mpp(text['mpp']),
         line,
     )
+
+
+def _existing(home: Path, kind: str, name: str) -> Path | None:
+    """The file of that name, None where there is no name."""
+    if not name:
+        return None
+    path = home / name
+    if not path.exists():
+        raise ValueError(f'{kind} "{name}" does not exist')
+    return path
 
 
 def _field(text: str) -> Box | None:
