@@ -25,7 +25,7 @@ def train(
         typer.Argument(
             help='A CSV with the columns image,label (and optionally mask,'
             'group,split,field,mpp), or a folder with one sub-folder of '
-            'images per class.'
+            'images per class. Folds of the public code are read too.'
         ),
     ],
     output: Annotated[
@@ -36,6 +36,14 @@ def train(
             help='Folder of the run; the model is in its "model".',
         ),
     ],
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar='ROOT',
+            help='Folder that the paths in DATA are relative to, where that '
+            'is not its own.',
+        ),
+    ] = None,
     method: Annotated[
         MethodName, typer.Option(help='How the model learns.')
     ] = 'max-min-uncertainty',
@@ -116,7 +124,9 @@ def train(
     )
     start = find_model(init).path if init is not None else None
     try:
-        _run(data, config, output, resume=resume, init=start)
+        _run(
+            data, config, output, images=images, resume=resume, init=start
+        )
     except KeyboardInterrupt:
         remark(
             f'Finished epochs are kept in {output}: run the same command '
@@ -154,17 +164,27 @@ def _run(
     config: TrainingConfig,
     output: Path,
     *,
+    images: Path | None,
     resume: bool,
     init: Path | None,
 ) -> None:
-    """Train and say how it goes, an epoch a line."""
-    table = read_table(data)  # before torch, which takes seconds to import
+    """Train and say how it goes, an epoch a line.
+
+    Of several processes (``torchrun``) only the first speaks.
+    """
+    # The table is read before torch, which takes seconds to import.
+    table = read_table(data, images)
 
     from napari_wsol.training.loop import EpochDone, StepDone
+    from napari_wsol.training.processes import is_first
     from napari_wsol.training.runner import Training
 
     training = Training(table, config, init)
     training.check(output, resume=resume)
+    if not is_first():
+        for _ in training.run(output, resume=resume):
+            pass
+        return
     with progress_bar('training') as show:
         for event in training.run(output, resume=resume):
             if isinstance(event, StepDone):

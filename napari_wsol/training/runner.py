@@ -33,7 +33,10 @@ from napari_wsol.training.processes import from_first, is_first
 from napari_wsol.training.pseudo_labels import Bands, Teachers
 from napari_wsol.training.recipes import BandKind, Stage, stages_of
 from napari_wsol.training.scanning import Scanner, validation_figures
-from napari_wsol.training.splitting import training_and_validation
+from napari_wsol.training.splitting import (
+    training_and_validation,
+    untested_labels,
+)
 from napari_wsol.training.table import DataTable, Row, read_table
 from napari_wsol.training.views import View, make_views, opened
 
@@ -138,7 +141,8 @@ class Training:
                 f'"{self.classes[0]}" only. Two classes are needed, or '
                 'positives and a fully negative class.'
             )
-        _check_folder(output, self._resolved(), resume=resume)
+        if is_first():
+            _check_folder(output, self._resolved(), resume=resume)
 
     def run(self, output: Path, *, resume: bool) -> Iterator[TrainingEvent]:
         """All stages; see ``train``."""
@@ -161,6 +165,12 @@ class Training:
                 else 'pixel by pixel (their pixel size is not known)'
             ),
         )
+        if untested := untested_labels(self.table, held_out):
+            yield StageDone(
+                'data',
+                f'no validation image is labelled {", ".join(untested)}: the '
+                'figures below say nothing of it',
+            )
         scanner = Scanner(self.normalization, config.mpp, margin=config.margin)
         networks: dict[str, Localizer] = {}
         for stage in stages_of(config):
