@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from safetensors.torch import save
 
 from napari_wsol.errors import BadInputError
 from napari_wsol.models.card import (
@@ -10,6 +11,7 @@ from napari_wsol.models.card import (
     Normalization,
     TrainingRecord,
 )
+from napari_wsol.models.folder import write_folder
 from napari_wsol.models.loading import build, load_model, save_model
 
 CARD = ModelCard(
@@ -78,3 +80,43 @@ def test_weights_of_another_network_are_refused(saved, tmp_path):
     folder = save_model(tmp_path / 'other', other, network)
     with pytest.raises(BadInputError, match='do not fit its card'):
         load_model(folder)
+
+
+def test_weights_from_before_necks_were_a_choice_still_load(saved, tmp_path):
+    network, _ = saved
+    old = {
+        key.replace('neck.', 'pyramid.', 1): value
+        for key, value in network.state_dict().items()
+        if key != 'pixel_temperature'
+    }
+    assert any(key.startswith('pyramid.') for key in old)
+    folder = write_folder(tmp_path / 'old', CARD, save(old))
+    loaded = load_model(folder, trainable=True).network
+    assert torch.equal(
+        loaded.neck.smooth[0].weight, network.neck.smooth[0].weight
+    )
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        {'neck': 'unet', 'stride': 4, 'pooling': 'attention'},
+        {'neck': 'deeplabv3plus', 'stride': 4, 'output_stride': 16},
+    ],
+)
+def test_decoders_and_attention_come_back_the_same(changes, tmp_path):
+    architecture = Architecture(
+        encoder='test_resnet', channels=8, atrous_rates=(1, 2, 3), **changes
+    )
+    card = CARD.model_copy(update={'architecture': architecture})
+    network = build(card).eval()
+    network.calibrate(card)
+    folder = save_model(tmp_path / 'tiny', card, network, dtype=torch.float32)
+    loaded = load_model(folder.path)
+    assert loaded.card.architecture == architecture
+    images = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        before = network.maps(images, classify=True)
+        after = loaded.network.maps(images, classify=True)
+    assert torch.allclose(before.pixel, after.pixel, atol=1e-4)
+    assert torch.allclose(before.class_scores, after.class_scores, atol=1e-3)
