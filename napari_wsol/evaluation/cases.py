@@ -15,7 +15,7 @@ from napari_wsol.evaluation.truth import (
     places_on_map,
     sample_map,
 )
-from napari_wsol.inference.maps import ENTROPY, MASK, PROBABILITY, Map
+from napari_wsol.inference.maps import CLASSES, ENTROPY, MASK, PROBABILITY, Map
 from napari_wsol.inference.picture import (
     INFERNO,
     VIRIDIS,
@@ -69,8 +69,11 @@ class Gallery:
         self._kept.sort(key=lambda case: case.score)
 
     def worst_cases(self) -> list[Case]:
-        """The worst first."""
-        return self._kept[: min(self.worst, len(self._kept) // 2)]
+        """The worst first; at most half where there are few."""
+        count = len(self._kept)
+        return self._kept[
+            : min(self.worst, max(count - self.best, count // 2))
+        ]
 
     def best_cases(self) -> list[Case]:
         """The best first; none that is among the worst."""
@@ -83,7 +86,7 @@ def draw_panels(
     maps: dict[str, Map],
     prediction: Prediction,
     truth: Mask | None,
-    truth_value: int = 1,
+    roi_class: int | None = None,
 ) -> dict[str, RGB]:
     """Image, truth, probability, mask and entropy of a whole image.
 
@@ -91,8 +94,8 @@ def draw_panels(
     ----------
     truth
         ``(H, W)``; None leaves its picture out.
-    truth_value
-        In the colour of which mask value the truth is drawn.
+    roi_class
+        Of which ROI class the truth is, where that is known.
     """
     shrink = min(1.0, PANEL / max(slide.shape))
     height, width = (max(1, round(side * shrink)) for side in slide.shape)
@@ -114,8 +117,10 @@ def draw_panels(
         small = Image.fromarray(truth).resize(
             (width, height), Image.Resampling.NEAREST
         )
+        is_classed = CLASSES in maps and roi_class is not None
+        value = np.uint8(roi_class + 1 if is_classed else 1)
         panels['truth'] = np.asarray(
-            overlaid(tissue, np.asarray(small) * np.uint8(truth_value))
+            overlaid(tissue, np.asarray(small) * value)
         )
     panels['probability'] = scale(PROBABILITY, VIRIDIS)
     found = nearest_on_map(maps[MASK].astype(np.uint8), rows, columns)

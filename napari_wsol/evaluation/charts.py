@@ -17,7 +17,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 30, 46
 _INNER_WIDTH = WIDTH - _LEFT - _RIGHT
 _INNER_HEIGHT = HEIGHT - _TOP - _BOTTOM
 _TICKS = 6
-_LETTER = 6.4
+_LETTER = 7.2
 """Mean width of a legend's letter in px."""
 
 
@@ -29,6 +29,8 @@ class Series:
     ----------
     colour
         As CSS writes it.
+    share
+        In [0, 1], which the area of each point follows; None: all the same.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Series:
     y: Floats
     colour: str
     kind: Literal['line', 'dashed', 'area', 'points'] = 'line'
+    share: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -123,35 +126,41 @@ def _upright(line: Line) -> str:
 
 
 def _drawn(series: Series, y_end: float) -> str:
-    known = ~(np.isnan(series.x) | np.isnan(series.y))
-    places = [
-        (round(_x(x), 1), round(_y(y, y_end), 1))
-        for x, y in zip(series.x[known], series.y[known], strict=True)
-    ]
-    places = [
-        place
-        for before, place in zip([None, *places], places, strict=False)
-        if place != before
-    ]
+    if series.kind == 'points':
+        return _points(series, y_end)
+    places = []
+    for x, y in zip(series.x, series.y, strict=True):
+        if not np.isnan(x + y):
+            place = f'{_x(x):.1f} {_y(y, y_end):.1f}'
+            if place not in places[-1:]:
+                places.append(place)
     if not places:
         return ''
-    colour = series.colour
-    if series.kind == 'points':
-        return ''.join(
-            f'<circle cx="{x}" cy="{y}" r="5" fill="{colour}"/>'
-            for x, y in places
-        )
-    path = 'L'.join(f'{x} {y}' for x, y in places)
+    colour, path = series.colour, 'L'.join(places)
     if series.kind == 'area':
+        left, _, _ = places[0].partition(' ')
         floor = _TOP + _INNER_HEIGHT
         return (
-            f'<path d="M{places[0][0]} {floor}L{path}V{floor}Z" '
+            f'<path d="M{left} {floor}L{path}V{floor}Z" '
             f'fill="{colour}" fill-opacity="0.3" stroke="{colour}"/>'
         )
     dash = ' stroke-dasharray="5 4"' if series.kind == 'dashed' else ''
     return (
         f'<path d="M{path}" fill="none" stroke="{colour}" '
         f'stroke-width="2"{dash}/>'
+    )
+
+
+def _points(series: Series, y_end: float) -> str:
+    share = series.share
+    if share is None:
+        share = np.full(len(series.x), 0.15)
+    return ''.join(
+        f'<circle cx="{_x(x):.1f}" cy="{_y(y, y_end):.1f}" '
+        f'r="{1.5 + 9 * size**0.5:.1f}" fill="{series.colour}" '
+        'fill-opacity="0.8"/>'
+        for x, y, size in zip(series.x, series.y, share, strict=True)
+        if not np.isnan(x + y)
     )
 
 

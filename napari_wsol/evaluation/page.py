@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterable, Sequence
 from html import escape
 from io import BytesIO
+from itertools import cycle
 from pathlib import Path
 
 from PIL import Image
@@ -18,6 +19,7 @@ from napari_wsol.evaluation.page_style import SCRIPT, STYLE
 from napari_wsol.evaluation.plots import plots
 from napari_wsol.evaluation.report import ImageResult, Report
 from napari_wsol.evaluation.wording import FIGURES
+from napari_wsol.inference.colours import CLASS_COLOURS
 from napari_wsol.inference.picture import INFERNO, VIRIDIS
 
 ROWS_SHOWN = 2000
@@ -73,7 +75,7 @@ def render_page(
         _head(report),
         _figures(report),
         *_charts(report, cohort),
-        *_cases(gallery),
+        *_cases(gallery, cohort.roi_classes),
         *_table(rows),
     ]
     title = f'{report.model} on {report.data}'
@@ -186,7 +188,9 @@ def _cell(count: int, total: int) -> str:
     return f'<td style="background:rgba(0,114,178,{depth:.2f})">{count}</td>'
 
 
-def _cases(gallery: Gallery | None) -> Iterable[str]:
+def _cases(
+    gallery: Gallery | None, roi_classes: Sequence[str]
+) -> Iterable[str]:
     if gallery is None:
         return
     for title, cases in (
@@ -195,7 +199,7 @@ def _cases(gallery: Gallery | None) -> Iterable[str]:
     ):
         if cases:
             yield (
-                f'<section><h2>{title}</h2>{_scales()}'
+                f'<section><h2>{title}</h2>{_legend(roi_classes)}'
                 f'{"".join(map(_case, cases))}</section>'
             )
 
@@ -213,7 +217,7 @@ def _case(case: Case) -> str:
     )
 
 
-def _scales() -> str:
+def _legend(roi_classes: Sequence[str]) -> str:
     def bar(name: str, colours: Iterable[tuple[int, int, int]]) -> str:
         stops = ','.join(f'rgb({r},{g},{b})' for r, g, b in colours)
         return (
@@ -221,8 +225,17 @@ def _scales() -> str:
             f'{stops})"></i> 1</span>'
         )
 
+    swatches = ''.join(
+        f'<span><i class="swatch" style="background:rgb({r},{g},{b})"></i> '
+        f'{escape(name)}</span>'
+        for name, (r, g, b) in zip(
+            roi_classes or ('region of interest',),
+            cycle(CLASS_COLOURS),
+            strict=False,
+        )
+    )
     return (
-        f'<p class="scales quiet">{bar("probability", VIRIDIS)}'
+        f'<p class="scales quiet">{swatches}{bar("probability", VIRIDIS)}'
         f'{bar("entropy (1: knows nothing)", INFERNO)}</p>'
     )
 

@@ -38,6 +38,7 @@ svg .upright { stroke: #1d2327; stroke-dasharray: 2 3; fill: none; }
 .scales span { margin-right: 26px; }
 .scales i { display: inline-block; width: 110px; height: 10px;
   border-radius: 2px; margin: 0 3px; }
+.scales .swatch { width: 12px; height: 12px; vertical-align: -1px; }
 .images { width: 100%; font-size: 13px; }
 .images th { text-align: left; position: sticky; top: 0; background: #fff;
   border-bottom: 1px solid #aab3bb; padding: 0; }

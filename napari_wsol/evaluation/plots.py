@@ -69,8 +69,9 @@ def _reliability(cohort: Cohort) -> Plot | None:
         ),
         (
             'On the dashed line, probabilities mean what they say; below it '
-            'the model is too sure. Pixels: probability of the region of '
-            'interest. Images: probability of the class that was said.'
+            'the model is too sure. Large dots hold many, small ones say '
+            'little. Pixels: probability of the region of interest. Images: '
+            'of the class that was said.'
         ),
     )
 
@@ -169,5 +170,5 @@ def _scores(histogram: ScoreHistogram, threshold: float) -> Plot:
 def _reliable(name: str, told: Reliability, colour: str) -> list[Series]:
     return [
         Series(name, told.said, told.true, colour),
-        Series('', told.said, told.true, colour, 'points'),
+        Series('', told.said, told.true, colour, 'points', told.share),
     ]

@@ -183,9 +183,7 @@ class Evaluation:
                     score,
                     result.image,
                     _caption(result),
-                    draw_panels(
-                        slide, maps, prediction, truth, (roi_class or 0) + 1
-                    ),
+                    draw_panels(slide, maps, prediction, truth, roi_class),
                 ),
             )
         return result
