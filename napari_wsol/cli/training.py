@@ -124,9 +124,7 @@ def train(
     )
     start = find_model(init).path if init is not None else None
     try:
-        _run(
-            data, config, output, images=images, resume=resume, init=start
-        )
+        _run(data, config, output, images=images, resume=resume, init=start)
     except KeyboardInterrupt:
         remark(
             f'Finished epochs are kept in {output}: run the same command '
