@@ -12,6 +12,7 @@ from napari_wsol.cli.console import progress_bar, remark
 from napari_wsol.errors import BadInputError
 from napari_wsol.inference.settings import (
     DeviceChoice,
+    MapChoice,
     PrecisionChoice,
     PredictionSettings,
 )
@@ -103,6 +104,14 @@ def evaluate(
     precision: Annotated[
         PrecisionChoice, typer.Option(help='How exactly to compute.')
     ] = 'auto',
+    map_: Annotated[
+        MapChoice,
+        typer.Option(
+            '--map',
+            help="Measure an activation map of the model's classifier instead "
+            'of its localizer, to compare.',
+        ),
+    ] = 'localizer',
 ) -> None:
     """Measure a model on labelled images, and on their masks if there are.
 
@@ -119,6 +128,11 @@ def evaluate(
     if set_threshold and threshold is not None:
         raise BadInputError(
             '--set-threshold chooses the threshold: leave out --threshold.'
+        )
+    if set_threshold and map_ != 'localizer':
+        raise BadInputError(
+            "--set-threshold chooses the localizer's threshold: leave out "
+            '--map.'
         )
     folder = find_model(model)
     table = read_table(data)  # before torch, which takes seconds to import
@@ -142,6 +156,7 @@ def evaluate(
             threshold=threshold,
             device=device,
             precision=precision,
+            map=map_,
         ),
         rename=_pairs(rename or []),
         data_mpp=mpp,
@@ -196,6 +211,7 @@ def _show(report: Report) -> None:
     intervals = figures.pop('intervals') or {}
     for name, value in (figures.pop('f1_classes') or {}).items():
         figures[f'f1_classes.{name}'] = value
+    typer.echo(f'{"threshold":22} {figures.pop("threshold"):g}')
     for name, value in figures.items():
         if isinstance(value, float):
             ends = intervals.get(name)

@@ -15,6 +15,7 @@ from napari_wsol.cli.failures import BAD_INPUT, FAILED, report
 from napari_wsol.errors import BadInputError
 from napari_wsol.inference.settings import (
     DeviceChoice,
+    MapChoice,
     PrecisionChoice,
     Prediction,
     PredictionSettings,
@@ -83,6 +84,15 @@ def predict(
         int | None,
         typer.Option(min=32, help='Side of a tile in pixels of the model.'),
     ] = None,
+    map_: Annotated[
+        MapChoice,
+        typer.Option(
+            '--map',
+            help="Where the probability comes from: the model's localizer, "
+            'or, to compare, an activation map of its classifier for the '
+            'likeliest class, stretched over the image.',
+        ),
+    ] = 'localizer',
 ) -> None:
     """Mark in images what decided the model's answer, and how sure it was.
 
@@ -97,6 +107,7 @@ def predict(
         device=device,
         precision=precision,
         tile=tile,
+        map=map_,
     )
     pixel_size = (
         None if mpp is None else PixelSize(mpp, mpp, 'entered by the user')

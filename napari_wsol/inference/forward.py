@@ -11,12 +11,29 @@ import torch
 from torch import Tensor
 
 from napari_wsol.errors import OutOfMemoryError
-from napari_wsol.inference.grid import Grid
+from napari_wsol.inference.grid import Grid, Tile
 from napari_wsol.inference.memory import is_out_of_memory
 from napari_wsol.models.loading import LoadedModel
+from napari_wsol.models.localizer import Localizer, TileMaps
 from napari_wsol.slides.slide import RGB
 
 Floats = npt.NDArray[np.float32]
+
+
+Look = Callable[[Localizer, Sequence[Tile], Tensor], TileMaps]
+"""What to ask of a network about tiles: their places in the grid, and their
+normalised pixels ``(B, 3, H, W)``, halo included."""
+
+
+def localizer_look(*, classify: bool) -> Look:
+    """The look that asks the network's own localizer."""
+
+    def look(
+        network: Localizer, tiles: Sequence[Tile], images: Tensor
+    ) -> TileMaps:
+        return network.maps(images, classify=classify)
+
+    return look
 
 
 @dataclass(frozen=True)
@@ -47,15 +64,12 @@ class Forward:
 
     Parameters
     ----------
+    look
+        What to ask of the network; may be changed between calls.
     batch
         Tiles per batch to begin with; halved whenever memory runs out.
     precision
         Of autocast.
-
-    Attributes
-    ----------
-    channels
-        Channels of the network's pixel probabilities, background included.
     """
 
     def __init__(
@@ -65,24 +79,25 @@ class Forward:
         *,
         device: torch.device,
         precision: torch.dtype,
+        look: Look,
         batch: int,
-        classify: bool,
     ) -> None:
+        self.look = look
         self.batch = batch
         self._grid = grid
         self._device = device
         self._precision = precision
-        self._classify = classify
         self._network = model.network.to(device).to(
             memory_format=torch.channels_last
         )
         normalization = model.card.normalization
         self._mean = self._per_channel(normalization.mean)
         self._std = self._per_channel(normalization.std)
-        self.channels = self._count_channels()
 
-    def __call__(self, tiles: Sequence[RGB]) -> list[Answers]:
-        """Answers for tiles of ``(H, W, 3)``, in their order.
+    def __call__(
+        self, tiles: Sequence[Tile], pixels: Sequence[RGB]
+    ) -> list[Answers]:
+        """Answers for tiles and their pixels ``(H, W, 3)``, in their order.
 
         Raises
         ------
@@ -92,19 +107,21 @@ class Forward:
         answers: list[Answers] = []
         start = 0
         while start < len(tiles):
-            part = tiles[start : start + self.batch]
-            answer = self._try(part)
+            part = slice(start, start + self.batch)
+            answer = self._try(tiles[part], pixels[part])
             if answer is None:
                 self._halve()
                 continue
             answers.append(answer)
-            start += len(part)
+            start += len(tiles[part])
         return answers
 
-    def _try(self, tiles: Sequence[RGB]) -> Answers | None:
+    def _try(
+        self, tiles: Sequence[Tile], pixels: Sequence[RGB]
+    ) -> Answers | None:
         """The answers, or None where the device's memory ran out."""
         try:
-            return self._answers(tiles)
+            return self._answers(tiles, pixels)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -123,22 +140,25 @@ class Forward:
             torch.cuda.empty_cache()
 
     @torch.inference_mode()
-    def _answers(self, tiles: Sequence[RGB]) -> Answers:
+    def _answers(
+        self, tiles: Sequence[Tile], pixels: Sequence[RGB]
+    ) -> Answers:
         grid, device = self._grid, self._device
-        filled = [*tiles, *[tiles[-1]] * (self.batch - len(tiles))]
-        pixels = torch.from_numpy(np.stack(filled))
+        missing = self.batch - len(tiles)
+        batch = torch.from_numpy(np.stack([*pixels, *[pixels[-1]] * missing]))
         if device.type == 'cuda':
-            pixels = pixels.pin_memory()
-        pixels = pixels.to(device, non_blocking=True)
+            batch = batch.pin_memory()
+        batch = batch.to(device, non_blocking=True)
         # (B, H, W, 3) seen as (B, 3, H, W) is channels-last already.
-        images = pixels.permute(0, 3, 1, 2).float()
+        images = batch.permute(0, 3, 1, 2).float()
         images = images.div_(255).sub_(self._mean).div_(self._std)
         with torch.autocast(
             device.type,
             dtype=self._precision,
             enabled=self._precision != torch.float32,
         ):
-            maps = self._network.maps(images, classify=self._classify)
+            places = [*tiles, *[tiles[-1]] * missing]
+            maps = self.look(self._network, places, images)
         pixel = _core(
             maps.pixel[: len(tiles)], grid.halo // grid.stride, grid.margin
         )
@@ -148,13 +168,6 @@ class Forward:
                 scores[: len(tiles)], grid.halo // grid.class_stride, 0
             )
         return _to_cpu(pixel, scores, device)
-
-    @torch.inference_mode()
-    def _count_channels(self) -> int:
-        side = 4 * self._grid.class_stride
-        nothing = torch.zeros(1, 3, side, side, device=self._device)
-        maps = self._network.maps(nothing, classify=False)
-        return int(maps.pixel.shape[1])
 
     def _per_channel(self, values: tuple[float, float, float]) -> Tensor:
         return torch.tensor(values, device=self._device).view(1, 3, 1, 1)

@@ -10,6 +10,8 @@ from napari_wsol.slides.geometry import Box
 DeviceChoice = Literal['auto', 'cuda', 'mps', 'cpu']
 PrecisionChoice = Literal['auto', 'float32', 'bfloat16', 'float16']
 
+MapChoice = Literal['localizer', 'cam', 'grad-cam', 'grad-cam++', 'layer-cam']
+
 
 @dataclass(frozen=True)
 class PredictionSettings:
@@ -28,6 +30,15 @@ class PredictionSettings:
     classify
         Also run the classifier on foreground and background (image
         probabilities and the three image entropies).
+    map
+        Where the probability comes from: the model's localizer, or an
+        activation map of its classifier, for comparison. The latter is that
+        of the image's likeliest class (nothing, where that is the fully
+        negative one), stretched between its minimum and maximum over all
+        that was asked for; it is no probability that a calibration would
+        hold for, and without a ``threshold`` is cut at 0.5. It has the
+        classifier's stride, and is refused for images whose features do not
+        fit into memory.
     """
 
     boxes: tuple[Box, ...] = ()
@@ -38,6 +49,7 @@ class PredictionSettings:
     tile: int | None = None
     batch: int | None = None
     classify: bool = True
+    map: MapChoice = 'localizer'
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,8 @@ class Prediction:
         Level-0 coordinate of the maps' top-left corner (corner, not centre).
     background_probabilities
         Of each class, with the foreground hidden.
+    map
+        Where the probability comes from, as in ``PredictionSettings``.
     """
 
     image: str
@@ -112,3 +126,4 @@ class Prediction:
     megapixels: float
     notes: tuple[str, ...] = ()
     background_probabilities: tuple[float, ...] | None = None
+    map: MapChoice = 'localizer'

@@ -1,40 +1,27 @@
-"""The OME-Zarr store that a run writes, and from which it is resumed.
+"""The store that a run writes, and from which it is resumed.
 
-::
-
-    <stem>.zarr/              an NGFF image by itself: its probability
-      probability/0, 1, ..    ROI probability, finest first, float32
-      entropy/0, 1, ..        of each pixel's ROI or not, 0..1, float32
-      class_probability/..    (C, y, x), of each class given ROI, float32
-      labels/mask/0, 1, ..    0 background, i + 1 the i-th ROI class, uint8
-      classifier/scores       (3, C, y, x) class scores of each cell
-      run/tiles               (row, col, 2) pixels wanted and marked, -1 = open
-
-A chunk is marked in ``run/tiles`` after all its maps are written. The
-group's attribute ``napari_wsol`` holds the run's fingerprint and whether it
-is finished.
+What lies where is said in ``inference.layout``. A chunk is marked in
+``run/tiles`` after all its maps are written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from errno import EACCES, EDQUOT, ENOSPC, EPERM, EROFS
-from math import ceil, log2
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import zarr
-from zarr.abc.store import Store
-from zarr.codecs import BloscCodec
 from zarr.errors import ContainsArrayError, GroupNotFoundError
 
-from napari_wsol.errors import BadInputError, WsolError
-from napari_wsol.inference import ngff
-from napari_wsol.inference.grid import Grid, Tile
+from napari_wsol.errors import BadInputError
+from napari_wsol.inference.grid import Tile
+from napari_wsol.inference.layout import (
+    ATTRIBUTE,
+    STATE_CHUNK,
+    StoreSpec,
+    create_layout,
+)
 from napari_wsol.inference.maps import (
     CLASSES,
     ENTROPY,
@@ -44,54 +31,16 @@ from napari_wsol.inference.maps import (
     Map,
 )
 from napari_wsol.inference.pyramid import Level, chunk_region
-
-Target = Path | Store
-
-ATTRIBUTE = 'napari_wsol'
-FORMAT = 1
-
-COARSEST = 512
-"""Levels are added until the longest side has at most this many pixels."""
-
-_STATE_CHUNK = 32
-
-_REASONS = {
-    ENOSPC: 'the disk is full',
-    EDQUOT: 'your disk quota is used up',
-    EACCES: 'writing there is not permitted',
-    EPERM: 'writing there is not permitted',
-    EROFS: 'it is read-only',
-}
-
-
-@dataclass(frozen=True)
-class StoreSpec:
-    """What a store holds.
-
-    Parameters
-    ----------
-    classes
-        Number of the classifier's classes; 0 where it does not run.
-    labels
-        Name of each value of the mask, from 1 on.
-    pixel_size
-        µm per level-0 pixel along y and x, None where unknown.
-    fingerprint
-        Of everything that the maps depend on.
-    batch
-        Tiles per batch with which the run began.
-    """
-
-    grid: Grid
-    classes: int
-    labels: tuple[str, ...]
-    pixel_size: tuple[float, float] | None
-    fingerprint: str
-    batch: int
+from napari_wsol.inference.target import (
+    Target,
+    describe,
+    for_zarr,
+    writing_to,
+)
 
 
 class ResultStore:
-    """The arrays of one run; see the module for what lies where.
+    """The arrays of one run; see ``inference.layout``.
 
     Not meant to be written by several threads at once.
 
@@ -169,8 +118,8 @@ class ResultStore:
     def mark_done(self, chunk: Tile, maps: ChunkMaps) -> None:
         """Note that a chunk's maps and scores are written for good."""
         self._state[chunk] = maps.wanted, maps.foreground
-        y, x = (place // _STATE_CHUNK * _STATE_CHUNK for place in chunk)
-        region = slice(y, y + _STATE_CHUNK), slice(x, x + _STATE_CHUNK)
+        y, x = (place // STATE_CHUNK * STATE_CHUNK for place in chunk)
+        region = slice(y, y + STATE_CHUNK), slice(x, x + STATE_CHUNK)
         with writing_to(self.target):
             self._tiles[region] = self._state[region]
 
@@ -226,32 +175,7 @@ def open_store(target: Target, spec: StoreSpec) -> ResultStore:
             # The group's own entry, which says that it is ours, goes last.
             for name in list(group.keys()):
                 del group[name]
-        return ResultStore(target, _create(target, spec))
-
-
-@contextmanager
-def writing_to(target: Target) -> Iterator[None]:
-    """Say in one line why a store cannot be written.
-
-    Raises
-    ------
-    WsolError
-        In place of an ``OSError``.
-    """
-    try:
-        yield
-    except OSError as error:
-        reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
-        raise WsolError(
-            f'The results cannot be written to "{describe(target)}": '
-            f'{reason}. What is done so far is kept; make room or choose '
-            'another folder, and run again.'
-        ) from error
-
-
-def describe(target: Target) -> str:
-    """Where a store is, for a message."""
-    return str(target) if isinstance(target, Path) else type(target).__name__
+        return ResultStore(target, create_layout(target, spec))
 
 
 def _existing(target: Target) -> zarr.Group | None:
@@ -262,7 +186,7 @@ def _existing(target: Target) -> zarr.Group | None:
         if target.is_dir() and not any(target.iterdir()):
             return None
     try:
-        group = zarr.open_group(_store(target), mode='r+', zarr_format=3)
+        group = zarr.open_group(for_zarr(target), mode='r+', zarr_format=3)
         ours = ATTRIBUTE in group.attrs
     except GroupNotFoundError:
         if not isinstance(target, Path):
@@ -283,113 +207,6 @@ def _tidy(target: Target) -> None:
     if isinstance(target, Path):
         for partial in target.rglob('*.partial'):
             partial.unlink(missing_ok=True)
-
-
-def _create(target: Target, spec: StoreSpec) -> zarr.Group:
-    grid = spec.grid
-    # The attribute comes first: it says whose folder this is, should the
-    # process die before the fingerprint is there.
-    group = zarr.create_group(
-        _store(target),
-        overwrite=True,
-        zarr_format=3,
-        attributes={ATTRIBUTE: {'format': FORMAT}},
-    )
-    longest = max(grid.map_shape)
-    count = 1 + max(0, ceil(log2(longest / COARSEST)))
-    for name in (PROBABILITY, ENTROPY):
-        _create_map(group, name, spec, count, 'float32')
-    if len(spec.labels) > 1:
-        _create_map(
-            group, CLASSES, spec, count, 'float32', channels=len(spec.labels)
-        )
-    group.create_group(
-        'labels', attributes={'ome': ngff.labels([MASK.split('/')[1]])}
-    )
-    _create_map(group, MASK, spec, count, 'uint8')
-    group.create_array(
-        'run/tiles',
-        shape=(grid.rows, grid.cols, 2),
-        chunks=(_STATE_CHUNK, _STATE_CHUNK, 2),
-        dtype='int32',
-        fill_value=-1,
-    )
-    if spec.classes:
-        group.create_array(
-            'classifier/scores',
-            shape=(3, spec.classes, *grid.cells_shape),
-            chunks=(3, spec.classes, *grid.cells_chunk),
-            dtype='float32',
-            fill_value=float('nan'),
-        )
-    paths = [f'{PROBABILITY}/{level}' for level in range(count)]
-    group.update_attributes(
-        {
-            'ome': ngff.multiscales(
-                PROBABILITY, paths, grid.map_step, spec.pixel_size
-            ),
-            ATTRIBUTE: {
-                'format': FORMAT,
-                'fingerprint': spec.fingerprint,
-                'batch': spec.batch,
-                'finished': False,
-            },
-        }
-    )
-    return group
-
-
-def _create_map(
-    group: zarr.Group,
-    name: str,
-    spec: StoreSpec,
-    count: int,
-    dtype: str,
-    *,
-    channels: int = 0,
-) -> None:
-    grid = spec.grid
-    leading = (channels,) if channels else ()
-    names = ('c', 'y', 'x') if channels else ('y', 'x')
-    ome = ngff.multiscales(
-        name.split('/')[-1],
-        [str(level) for level in range(count)],
-        grid.map_step,
-        spec.pixel_size,
-        channels=bool(channels),
-        kind='majority' if name == MASK else 'mean',
-    )
-    if name == MASK:
-        ome['image-label'] = ngff.image_label(spec.labels)
-    if channels:
-        ome['omero'] = {
-            'channels': [
-                {
-                    'label': label,
-                    'color': 'FFFFFF',
-                    'window': {'min': 0, 'max': 1, 'start': 0, 'end': 1},
-                }
-                for label in spec.labels
-            ]
-        }
-    parent = group.create_group(name, attributes={'ome': ome})
-    height, width = grid.map_shape
-    for level in range(count):
-        parent.create_array(
-            str(level),
-            shape=(*leading, ceil(height / 2**level), ceil(width / 2**level)),
-            chunks=(*leading, *grid.chunk),
-            dtype=dtype,
-            fill_value=0,
-            compressors=BloscCodec(
-                cname='zstd', clevel=3, shuffle='bitshuffle'
-            ),
-            dimension_names=names,
-        )
-
-
-def _store(target: Target) -> Any:
-    return str(target) if isinstance(target, Path) else target
 
 
 def _array(group: zarr.Group, path: str) -> zarr.Array[Any]:

@@ -83,8 +83,8 @@ def stream(
             batch = [reads.popleft() for _ in range(size)]
             pixels = [future.result() for _, future in batch]
             read_ahead()
-            answers = forward(pixels)
             ran = [tile for tile, _ in batch]
+            answers = forward(ran, pixels)
             writes.append(writing.submit(write, ran, answers, forward.batch))
             yield ran, list(written(WRITES_AHEAD))
         yield (), list(written(0))

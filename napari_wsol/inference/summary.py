@@ -41,19 +41,10 @@ def image_answer(
         ``(3, C, hc, wc)`` of the whole image, its foreground, its background;
         NaN where not computed.
     """
-    computed = ~np.isnan(scores[0, 0])
-    cells = computed & area.wanted((0, 0), grid.cell_step, grid.cells_shape)
-    if not cells.any():
-        cells = computed
+    cells = asked_cells(scores[0], grid, area)
     if not cells.any():
         return None
-    seen = [
-        _softmax(
-            model.network.pool(torch.from_numpy(each[:, cells].T.copy())),
-            model.card.image_temperature,
-        )
-        for each in scores
-    ]
+    seen = [class_probabilities(each[:, cells], model) for each in scores]
     whole, foreground, background = (entropy(each) for each in seen)
     return ImageAnswer(
         tuple(seen[0].tolist()),
@@ -62,13 +53,34 @@ def image_answer(
     )
 
 
+def asked_cells(
+    scores: npt.NDArray[np.float32], grid: Grid, area: Area
+) -> npt.NDArray[np.bool_]:
+    """Which cells ``(hc, wc)`` the image's answer is pooled from.
+
+    Those that were asked about, or all where no centre of a cell was.
+
+    Parameters
+    ----------
+    scores
+        ``(C, hc, wc)``, NaN where not computed.
+    """
+    computed = ~np.isnan(scores[0])
+    cells = computed & area.wanted((0, 0), grid.cell_step, grid.cells_shape)
+    return np.asarray(cells if cells.any() else computed)
+
+
+def class_probabilities(
+    cells: npt.NDArray[np.float32], model: LoadedModel
+) -> Floats:
+    """Of an image with these cells ``(C, N)`` of class maps."""
+    logits = model.network.pool(torch.from_numpy(cells.T.copy()))
+    probabilities = logits.double() / model.card.image_temperature
+    return np.asarray(probabilities.softmax(-1).numpy(), np.float64)
+
+
 def entropy(probabilities: Floats) -> float:
     """Of a distribution over C classes, divided by log(C)."""
     positive = probabilities[probabilities > 0]
     total = -float((positive * np.log(positive)).sum())
     return max(0.0, total / math.log(len(probabilities)))
-
-
-def _softmax(logits: torch.Tensor, temperature: float) -> Floats:
-    probabilities = (logits.double() / temperature).softmax(-1)
-    return np.asarray(probabilities.numpy(), np.float64)

@@ -12,7 +12,8 @@ from napari_wsol.inference.grid import Grid, Tile
 from napari_wsol.inference.maps import CLASSES, chunk_maps
 from napari_wsol.inference.pyramid import Pyramid
 from napari_wsol.inference.settings import ChunkDone
-from napari_wsol.inference.store import ResultStore, writing_to
+from napari_wsol.inference.store import ResultStore
+from napari_wsol.inference.target import writing_to
 
 REFRESH = 2.0
 """Seconds between updates of coarse levels that are not complete yet."""

@@ -124,7 +124,7 @@ def read_pseudo_labels(path: Path) -> PseudoLabels:
     try:
         with Image.open(path) as picture:
             values = np.array(picture)
-            mode, about = picture.mode, picture.info.get(_CHUNK)
+            mode, about = picture.mode, picture.info.get(_CHUNK, '')
     except OSError as error:
         raise BadInputError(
             f'"{path}" cannot be read as an image '

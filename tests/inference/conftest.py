@@ -26,6 +26,8 @@ class TinyNetwork(nn.Module):
 
     def __init__(self, classes: int = 3, channels: int = 3) -> None:
         super().__init__()
+        self.pixel_channels = channels
+        self.class_channels = classes
         generator = torch.Generator().manual_seed(3)
         self.body = nn.Sequential(
             nn.Conv2d(3, 8, 3, 2, 1),

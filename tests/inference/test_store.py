@@ -12,7 +12,7 @@ from ome_zarr_models.v05 import Image, ImageLabel
 from ome_zarr_models.v05.labels import Labels
 
 from napari_wsol.errors import WsolError
-from napari_wsol.inference import store as store_module
+from napari_wsol.inference import layout
 from napari_wsol.inference.maps import chunk_maps, halved
 from napari_wsol.inference.predicting import predict
 from napari_wsol.inference.settings import PredictionSettings, Progress
@@ -29,7 +29,7 @@ MakeSlide = Callable[..., ArraySlide]
 
 @pytest.fixture
 def many_levels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, 'COARSEST', 12)
+    monkeypatch.setattr(layout, 'COARSEST', 12)
 
 
 def contents(store: Path) -> dict[str, bytes]:
