@@ -18,7 +18,7 @@ import csv
 import json
 import random
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +28,18 @@ from PIL import Image
 
 from napari_wsol.evaluation.run import choose_rows, evaluate_model
 from napari_wsol.inference.settings import PredictionSettings
+from napari_wsol.methods.registry import create_method
 from napari_wsol.models.library import find_model
-from napari_wsol.models.loading import load_model
-from napari_wsol.training.recipes import configure
-from napari_wsol.training.runner import train
+from napari_wsol.models.loading import load_model, save_model
+from napari_wsol.training.calibration import calibrate
+from napari_wsol.training.loop import fit
+from napari_wsol.training.pseudo_label_files import SUFFIX, write_pseudo_labels
+from napari_wsol.training.recipes import configure, stages_of
+from napari_wsol.training.runner import Training, train, with_working_mpp
+from napari_wsol.training.scanning import Scanner, validation_figures
+from napari_wsol.training.splitting import training_and_validation
 from napari_wsol.training.table import read_table
+from napari_wsol.training.views import View
 
 BACKGROUND = 'background'
 SHOWN = ('classification_error', 'f1_foreground', 'f1_background', 'pxap')
@@ -93,32 +100,80 @@ def write_fields(
     return counts
 
 
+def train_with_masks(
+    source: Path, run: Path, seed: int, threads: int | None
+) -> None:
+    """The last stage's network, taught by every pixel of the masks."""
+    table = read_table(source)
+    config = configure('self-taught', seed=seed, threads=threads)
+    training = Training(table, with_working_mpp(table, config))
+    train_rows, held_out = training_and_validation(table, seed=seed)
+    views = [
+        with_mask(view, run / f'{number:03d}{SUFFIX}')
+        for number, view in enumerate(training.views(train_rows))
+    ]
+    validation = training.views(held_out)
+    scanner = Scanner(
+        training.normalization, training.config.mpp, margin=config.margin
+    )
+    stage = stages_of(training.config)[-1]
+    network = training.network(stage, {})
+    for _ in fit(
+        network,
+        create_method(stage.method, config.model_dump()),
+        training.sampler(views, network.roi, stage),
+        lambda net: validation_figures(net, scanner, validation),
+        config,
+        run / stage.name,
+        epochs=3 * stage.epochs,
+        stage=stage.name,
+        resume=False,
+    ):
+        pass
+    card = training.card(network, calibrate(network, scanner, validation))
+    save_model(run / 'model', card, network, replace=True)
+
+
+def with_mask(view: View, path: Path) -> View:
+    """The view with its mask as if it were pseudo-labels."""
+    with Image.open(view.mask) as opened:
+        truth = np.asarray(opened.convert('L')) > 0
+    path.parent.mkdir(parents=True, exist_ok=True)
+    names = (BACKGROUND, 'gland')
+    write_pseudo_labels(path, truth.astype(int), view.path, view.region, names)
+    return replace(view, pseudo=path)
+
+
 def measure(
     source: Path,
     output: Path,
-    count: int | None,
+    text: str,
     side: int,
     seed: int,
     threads: int | None,
 ) -> dict[str, float]:
     """Train (or take what is there) and evaluate."""
-    run = output / f'{count or "all"}-fields-{seed}'
+    run = output / f'{text}-fields-{seed}'
     result = run.with_suffix('.json')
     if result.exists():
         return json.loads(result.read_text())
     output.mkdir(parents=True, exist_ok=True)
-    table = run.with_suffix('.csv')
-    print(run.name, write_fields(source, table, count, side, seed))
-    config = configure(
-        'self-taught',
-        negative_class=BACKGROUND,
-        seed=seed,
-        threads=threads,
-    )
     began = time.perf_counter()
-    resume = (run / 'config.json').exists()
-    for _ in train(table, config, run, resume=resume):
-        pass
+    if text == 'masks':
+        train_with_masks(source, run, seed, threads)
+    else:
+        table = run.with_suffix('.csv')
+        count = None if text == 'all' else int(text)
+        print(run.name, write_fields(source, table, count, side, seed))
+        config = configure(
+            'self-taught',
+            negative_class=BACKGROUND,
+            seed=seed,
+            threads=threads,
+        )
+        resume = (run / 'config.json').exists()
+        for _ in train(table, config, run, resume=resume):
+            pass
     seconds = time.perf_counter() - began
     report = evaluate_model(
         load_model(find_model(str(run / 'model'))),
@@ -138,7 +193,7 @@ def main() -> None:
     parser.add_argument(
         '--counts',
         nargs='+',
-        default=['25', '50', '100', '200', '500', '1000', 'all'],
+        default=['25', '50', '100', '200', '500', '1000', 'all', 'masks'],
     )
     parser.add_argument('--side', type=int, default=48, help='px, level 0')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
@@ -146,12 +201,11 @@ def main() -> None:
     given = parser.parse_args()
     lines = []
     for text in given.counts:
-        count = None if text == 'all' else int(text)
         runs = [
             measure(
                 given.source,
                 given.output,
-                count,
+                text,
                 given.side,
                 seed,
                 given.threads,

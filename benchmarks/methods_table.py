@@ -64,9 +64,7 @@ LINES = (
         'grad-cam',
         '0.0 / 66.3 / 21.3; PxAP 70.0',
     ),
-    Line(
-        'Grad-CAM++', 'cam', {'pooling': 'gap'}, 'grad-cam++', 'PxAP 70.7'
-    ),
+    Line('Grad-CAM++', 'cam', {'pooling': 'gap'}, 'grad-cam++', 'PxAP 70.7'),
     Line('LayerCAM', 'cam', {'pooling': 'gap'}, 'layer-cam', 'PxAP 70.9'),
     Line('Min-max entropy', 'min-max-entropy'),
     Line(

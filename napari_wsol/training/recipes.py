@@ -13,6 +13,9 @@ BandKind = Literal['rank', 'pooled', 'confidence', 'class-map']
 
 ONE_CLASSIFIER: dict[str, Any] = {'modalities': 1, 'pooling': 'gap'}
 
+NO_SECOND_LOOK = ('masked_weight', 0.0)
+"""Only the model itself has to tell foreground from background alone."""
+
 DEFAULTS: dict[MethodName, dict[str, Any]] = {
     'cam': {**ONE_CLASSIFIER, 'epochs': 12},
     'min-max-entropy': {
@@ -67,6 +70,8 @@ class Stage:
         Parts of the network that do not learn.
     seed
         Added to the run's.
+    settings
+        Of its method, where they are not the run's.
     """
 
     name: str
@@ -80,6 +85,7 @@ class Stage:
     starts_from: str | None = None
     frozen: tuple[str, ...] = ()
     seed: int = 0
+    settings: tuple[tuple[str, Any], ...] = ()
 
 
 def stages_of(config: TrainingConfig) -> tuple[Stage, ...]:
@@ -176,6 +182,7 @@ def _self_taught(config: TrainingConfig) -> tuple[Stage, ...]:
                 lesson='pixels',
                 bands=_bands(config, number),
                 seed=100 + number,
+                settings=() if number == rounds else (NO_SECOND_LOOK,),
             ),
         )
         taught_by = (name,)

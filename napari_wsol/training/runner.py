@@ -182,7 +182,10 @@ class Training:
             network = self.network(stage, networks)
             yield from fit(
                 network,
-                create_method(stage.method, config.model_dump()),
+                create_method(
+                    stage.method,
+                    config.model_dump() | dict(stage.settings),
+                ),
                 self.sampler(taught, network.roi, stage),
                 lambda net: validation_figures(net, scanner, validation),
                 config,
