@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from napari_wsol.models.card import MethodName
 
@@ -33,6 +33,7 @@ class TrainingConfig(BaseModel):
     modalities: int = 5
     pooling: Literal['gap', 'max', 'lse', 'wildcat', 'attention'] = 'wildcat'
     attention_gate: bool = False
+    atrous_rates: tuple[PositiveInt, PositiveInt, PositiveInt] = (12, 24, 36)
     kmax: float = Field(0.3, gt=0)
     kmin: float = Field(0.0, ge=0)
     alpha: float = 0.6

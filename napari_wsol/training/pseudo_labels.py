@@ -86,12 +86,18 @@ class Teachers:
         ]
 
     def seed_maps(self, views: Sequence[View], folder: Path) -> list[View]:
-        """Write the ROI probability, one file per view, named there."""
+        """Write the ROI probability, one file per view, named there.
+
+        Stretched between its minimum and its maximum in each image, as seeds
+        are drawn in proportion to it.
+        """
         files = _files(views, folder, '.npy')
         if not _is_finished(folder):
             for scan, path in zip(self._scans(views), files, strict=True):
                 if scan is not None:
-                    np.save(path, (1 - scan.pixel[0]).astype(np.float16))
+                    foreground = 1 - scan.pixel[0]
+                    stretched = _stretched(foreground, foreground.shape)
+                    np.save(path, stretched.astype(np.float16))
             _finish(folder)
         return [
             replace(view, seeds=path if path.exists() else None)

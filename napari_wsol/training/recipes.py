@@ -138,6 +138,7 @@ def _negative_evidence(config: TrainingConfig) -> tuple[Stage, ...]:
                 config,
                 neck='unet',
                 stride=config.student_stride,
+                modalities=first.architecture.modalities,
                 pixel_head='softmax',
             ),
             config.student_epochs,

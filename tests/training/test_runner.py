@@ -13,6 +13,7 @@ from napari_wsol.errors import BadInputError, WsolError
 from napari_wsol.models.loading import load_model
 from napari_wsol.training.config import TrainingConfig
 from napari_wsol.training.loop import EpochDone, StepDone
+from napari_wsol.training.recipes import configure
 from napari_wsol.training.runner import StageDone, train, with_working_mpp
 from napari_wsol.training.table import read_table
 
@@ -76,10 +77,10 @@ def run(table, tmp_path_factory):
 def test_a_run_leaves_everything_behind(run):
     output, events = run
     assert (output / 'config.json').exists()
-    for stage in ('teacher', 'student-1'):
+    for stage in ('teacher-1', 'student-1'):
         assert (output / stage / 'last.pt').exists()
         assert (output / stage / 'best.pt').exists()
-    with (output / 'teacher' / 'metrics.csv').open() as file:
+    with (output / 'teacher-1' / 'metrics.csv').open() as file:
         rows = list(csv.DictReader(file))
     assert [row['epoch'] for row in rows] == ['0', '1']
     assert {'classifier', 'pixels', 'validation_error'} <= set(rows[0])
@@ -132,19 +133,50 @@ def test_an_unknown_negative_class_is_refused(table, tmp_path):
 
 
 def test_without_a_negative_class_both_regions_are_everywhere(table, tmp_path):
-    run = config(negative_class=None, epochs=1)
+    run = config(
+        negative_class=None, epochs=1, method='max-min-uncertainty'
+    )
     list(train(_images_only(table, tmp_path), run, tmp_path / 'run'))
     card = load_model(tmp_path / 'run' / 'model').card
     assert card.architecture.pixel_head == 'class-maps'
     assert card.threshold == 0.5
 
 
-def test_cam_is_trained_by_the_same_command(table, tmp_path):
-    run = config(negative_class=None, epochs=1, method='cam')
-    list(train(_images_only(table, tmp_path), run, tmp_path / 'run'))
-    with (tmp_path / 'run' / 'teacher' / 'metrics.csv').open() as file:
-        names = next(csv.reader(file))
-    assert names[1:3] == ['localizer', 'classifier']
+SMALL = {
+    'epochs': 1,
+    'student_epochs': 1,
+    'rounds': 1,
+    'atrous_rates': (1, 2, 3),
+}
+
+
+@pytest.mark.parametrize(
+    ('method', 'stage', 'term'),
+    [
+        ('cam', 'classifier', 'localizer'),
+        ('min-max-entropy', 'localizer', 'background'),
+        ('max-min-uncertainty', 'localizer', 'size'),
+        ('negev', 'decoder', 'seeds'),
+        ('pseudo-label', 'segmenter', 'pixels'),
+        ('self-taught', 'student-1', 'pixels'),
+    ],
+)
+@pytest.mark.parametrize('negative', [None, 'flat'])
+def test_every_method_ends_in_a_model(
+    table, tmp_path, method, stage, term, negative
+):
+    source = table if negative else _images_only(table, tmp_path)
+    stated = {**TINY, **SMALL, 'mpp': 1.0, 'negative_class': negative}
+    run = configure(method, **stated)
+    list(train(source, run, tmp_path / 'run'))
+    with (tmp_path / 'run' / stage / 'metrics.csv').open() as file:
+        assert term in next(csv.reader(file))
+    model = load_model(tmp_path / 'run' / 'model')
+    assert model.card.method == method
+    maps = model.network.maps(torch.zeros(1, 3, 64, 64), classify=True)
+    assert maps.pixel.shape[1] == len(model.card.roi_classes) + 1 or (
+        maps.pixel.shape[1] == 2
+    )
 
 
 def test_a_loss_that_is_no_number_is_named(table, tmp_path):

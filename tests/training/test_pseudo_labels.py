@@ -1,0 +1,150 @@
+"""Which pixels of a map teach, and what is written of them."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from napari_wsol.methods.terms import IGNORE
+from napari_wsol.models.card import Architecture, Normalization
+from napari_wsol.models.localizer import Localizer
+from napari_wsol.slides.geometry import Box
+from napari_wsol.training.pseudo_labels import Bands, Teachers, sure_pixels
+from napari_wsol.training.scanning import Scan, Scanner
+from napari_wsol.training.views import View
+
+NORMALIZATION = Normalization(mean=(0.5,) * 3, std=(0.5,) * 3)
+
+
+def scan(foreground, label=0, cells=None, classes=1):
+    """A scan of one view with the given ROI probability ``(h, w)``."""
+    foreground = np.asarray(foreground, np.float32)
+    pixel = [1 - foreground, foreground][: classes + 1]
+    pixel += [np.zeros_like(foreground)] * (classes - 1)
+    view = View('x.png', None, Box(0, 0, 40, 40), label, ())
+    return Scan(
+        view,
+        np.stack(pixel),
+        np.zeros((2, 2, 2), np.float32) if cells is None else cells,
+        np.zeros(2, np.float32),
+    )
+
+
+RAMP = np.linspace(0, 1, 100).reshape(10, 10)
+
+
+def test_ranks_take_the_same_share_of_every_image():
+    for faint in (1.0, 0.1):
+        labels = sure_pixels(
+            scan(RAMP * faint), Bands('rank', 0.2, 0.3), [0, 1]
+        )
+        assert (labels == 1).sum() == 20
+        assert (labels == 0).sum() == 30
+        assert labels[-1, -1] == 1
+        assert labels[0, 0] == 0
+
+
+def test_confidence_leaves_a_faint_image_alone():
+    labels = sure_pixels(
+        scan(0.3 + 0.3 * RAMP), Bands('confidence', 0.7, 0.2), [0, 1]
+    )
+    assert (labels == IGNORE).all()
+
+
+def test_a_fully_negative_image_is_background():
+    labels = sure_pixels(scan(RAMP, label=0), Bands('rank', 0.2, 0.3), [1, 2])
+    assert (labels == 0).all()
+
+
+def test_foreground_has_the_class_of_the_image():
+    labels = sure_pixels(
+        scan(RAMP, label=2, classes=2), Bands('rank', 0.2, 0.3), [1, 2]
+    )
+    assert set(labels.ravel()) == {IGNORE, 0, 2}
+
+
+def test_without_a_label_each_pixel_has_its_own_class():
+    labels = sure_pixels(
+        scan(RAMP, label=IGNORE, classes=2), Bands('rank', 0.2, 0.3), [1, 2]
+    )
+    assert set(labels.ravel()) == {IGNORE, 0, 1}
+
+
+def test_the_class_map_is_that_of_the_image_class():
+    cells = np.zeros((2, 2, 2), np.float32)
+    cells[1, 0, 0] = 5.0
+    bands = Bands('class-map', 0.7, 0.3)
+    labels = sure_pixels(scan(RAMP, label=1, cells=cells), bands, [0, 1])
+    assert labels[0, 0] == 1
+    assert labels[-1, -1] == 0
+    constant = sure_pixels(scan(RAMP, label=0, cells=cells), bands, [0, 1])
+    assert (constant == 0).all()
+
+
+@pytest.fixture
+def views(tmp_path):
+    """A bright and a dark image."""
+    made = []
+    for number, value in enumerate((230, 40)):
+        path = tmp_path / f'{number}.png'
+        Image.fromarray(np.full((64, 64, 3), value, np.uint8)).save(path)
+        made.append(View(path, None, Box(0, 0, 64, 64), number, ()))
+    return made
+
+
+@pytest.fixture
+def teachers():
+    torch.manual_seed(0)
+    networks = [
+        Localizer(
+            Architecture(
+                encoder='test_efficientnet', channels=8, pixel_head='softmax'
+            ),
+            ('bright', 'dark'),
+        ).eval()
+        for _ in range(2)
+    ]
+    scanner = Scanner(NORMALIZATION, None, margin=32)
+    return Teachers(networks, scanner, keep_wrong=True)
+
+
+def test_a_finished_folder_is_not_made_again(teachers, views, tmp_path):
+    folder = tmp_path / 'lessons'
+    bands = Bands('rank', 0.3, 0.3)
+    first = teachers.pseudo_labels(views, bands, folder)
+    before = [view.pseudo.read_bytes() for view in first]
+    again = Teachers([], teachers.scanner).pseudo_labels(views, bands, folder)
+    assert again == first
+    assert [view.pseudo.read_bytes() for view in again] == before
+
+
+def test_pooled_shares_are_of_all_images_together(teachers, views, tmp_path):
+    taught = teachers.pseudo_labels(
+        views, Bands('pooled', 0.5, 0.25), tmp_path / 'pooled'
+    )
+    stored = np.concatenate(
+        [np.asarray(Image.open(view.pseudo)).ravel() for view in taught]
+    )
+    assert (stored == 2).mean() == pytest.approx(0.5, abs=0.05)
+    assert (stored == 1).mean() == pytest.approx(0.25, abs=0.05)
+
+
+def test_wrongly_classified_images_do_not_teach(teachers, views, tmp_path):
+    strict = Teachers(teachers.networks, teachers.scanner)
+    taught = strict.pseudo_labels(
+        views, Bands('rank', 0.3, 0.3), tmp_path / 'strict'
+    )
+    scans = [
+        next(teachers.scanner.scan(teachers.networks[0], [view]))
+        for view in views
+    ]
+    assert len(scans) == 2
+    assert any(view.pseudo is None for view in taught)
+
+
+def test_seed_maps_hold_the_probability(teachers, views, tmp_path):
+    taught = teachers.seed_maps(views, tmp_path / 'seeds')
+    for view in taught:
+        stored = np.load(view.seeds)
+        assert stored.shape == (16, 16)
+        assert (stored.min(), stored.max()) == (0, 1)
