@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -137,10 +138,12 @@ class DeepLabV3Plus(Neck):
     upsampling to ``stride`` beside 48 channels of the encoder's map there,
     and one separable 3x3 convolution (Chen et al., ECCV 2018).
 
-    Two things differ from the library, so that a tile gives what the whole
-    image would: image-level features are means over the square that the
-    largest rate spans, not over all of the tile; and upsampling is aligned
-    by pixel edges, not by corners.
+    Three things differ from the library, so that a tile gives what the whole
+    image would. Image-level features are means over the square that the
+    largest rate spans, not over all of the tile. Upsampling is aligned by
+    pixel edges, not by corners. And what a dilated kernel reads around its
+    centre starts with weight zero: where a rate exceeds the training crops it
+    is never learned, and must not add noise to larger images.
 
     Parameters
     ----------
@@ -149,8 +152,9 @@ class DeepLabV3Plus(Neck):
     channels
         Width of what it gives; 256 as published.
     rates
-        Dilations in cells of the encoder's last map; 12, 24, 36 as published.
-        A rate that exceeds the training crop sees nothing and stays random.
+        Dilations in cells of the encoder's last map; 12, 24, 36 as published
+        for larger crops. A tile needs a halo of the largest, in pixels, on
+        top of the encoder's own.
     """
 
     def __init__(
@@ -181,8 +185,10 @@ class DeepLabV3Plus(Neck):
             aspp_separable=True,
             aspp_dropout=0.5,
         )
-        pyramid = self.decoder.aspp[0].convs
-        pyramid[-1][0] = LocalMean(max(rates))
+        *branches, image_level = self.decoder.aspp[0].convs
+        image_level[0] = LocalMean(max(rates))
+        for branch in branches:
+            _centre_dilated(branch)
         self.decoder.up = nn.Upsample(
             scale_factor=encoder.strides[-1] // stride, mode='bilinear'
         )
@@ -191,6 +197,15 @@ class DeepLabV3Plus(Neck):
         """Encoder maps -> ``(B, channels, H/stride, W/stride)``."""
         low, last = features[self.low_level], features[-1]
         return cast('Tensor', self.decoder([last, last, low, last]))
+
+
+def _centre_dilated(branch: nn.Module) -> None:
+    for module in branch.modules():
+        if isinstance(module, nn.Conv2d) and module.dilation[0] > 1:
+            with torch.no_grad():
+                centre = module.weight[..., 1, 1].clone()
+                module.weight.zero_()
+                module.weight[..., 1, 1] = centre
 
 
 class LocalMean(nn.Module):

@@ -71,6 +71,8 @@ def test_a_tile_gives_what_the_image_gives(neck):
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_var.fill_(0.1)
+        elif isinstance(module, torch.nn.Conv2d) and module.dilation[0] > 1:
+            torch.nn.init.normal_(module.weight)
     image = torch.randn(1, 3, 512, 512)
     cut, stride = 96, neck['stride']
     with torch.inference_mode():
@@ -97,6 +99,28 @@ def test_depthwise_convolutions_of_deeplab_stay_in_float32(images):
     with torch.autocast('cpu', torch.bfloat16), torch.inference_mode():
         network.maps(images, classify=False)
     assert seen == [torch.float32] * 5
+
+
+def test_rates_beyond_the_training_crop_stay_without_effect():
+    network = make(
+        neck='deeplabv3plus',
+        stride=4,
+        output_stride=16,
+        atrous_rates=(1, 2, 5),
+    ).train()
+    dilated = {
+        module.dilation[0]: module
+        for module in network.neck.modules()
+        if isinstance(module, torch.nn.Conv2d) and module.dilation[0] > 1
+    }
+    optimizer = torch.optim.SGD(network.parameters(), 0.1)
+    maps = network.localizer_maps(network.encoder(torch.randn(2, 3, 64, 64)))
+    maps.square().sum().backward()
+    optimizer.step()
+    around = torch.ones(3, 3, dtype=torch.bool)
+    around[1, 1] = False
+    assert dilated[2].weight[..., around].abs().max() > 0
+    assert (dilated[5].weight[..., around] == 0).all()
 
 
 def test_a_local_mean_counts_only_what_is_there():
