@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,6 +15,7 @@ from napari_wsol.inference.settings import DeviceChoice
 from napari_wsol.models.card import MethodName
 from napari_wsol.models.library import find_model
 from napari_wsol.training.config import TrainingConfig
+from napari_wsol.training.recipes import configure
 from napari_wsol.training.table import read_table
 
 Precision = Literal['auto', 'float32', 'bfloat16']
@@ -45,8 +47,12 @@ def train(
         ),
     ] = None,
     method: Annotated[
-        MethodName, typer.Option(help='How the model learns.')
-    ] = 'max-min-uncertainty',
+        MethodName,
+        typer.Option(
+            help='How the model learns; the default is the best, and adapts '
+            'to the labels.'
+        ),
+    ] = 'self-taught',
     negative_class: Annotated[
         str | None,
         typer.Option(
@@ -144,9 +150,9 @@ def _config(stated: dict[str, Any], settings: list[str]) -> TrainingConfig:
                 f'--set {setting}: give KEY=VALUE with one of the keys '
                 f'{known}.'
             )
-        values[key] = value
+        values[key] = _value(value)
     try:
-        return TrainingConfig(**values)
+        return configure(**values)
     except ValidationError as error:
         faults = '; '.join(
             f'{".".join(map(str, fault["loc"]))}: {fault["msg"]}'
@@ -155,6 +161,14 @@ def _config(stated: dict[str, Any], settings: list[str]) -> TrainingConfig:
         raise BadInputError(
             f'These settings do not work: {faults}.'
         ) from error
+
+
+def _value(text: str) -> Any:
+    """A number, list, true, false or null as in JSON; else the text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _run(
