@@ -117,10 +117,11 @@ def draw_panels(
         small = Image.fromarray(truth).resize(
             (width, height), Image.Resampling.NEAREST
         )
-        is_classed = CLASSES in maps and roi_class is not None
-        value = np.uint8(roi_class + 1 if is_classed else 1)
+        value = 1
+        if CLASSES in maps and roi_class is not None:
+            value += roi_class
         panels['truth'] = np.asarray(
-            overlaid(tissue, np.asarray(small) * value)
+            overlaid(tissue, np.asarray(small) * np.uint8(value))
         )
     panels['probability'] = scale(PROBABILITY, VIRIDIS)
     found = nearest_on_map(maps[MASK].astype(np.uint8), rows, columns)

@@ -128,7 +128,7 @@ def _upright(line: Line) -> str:
 def _drawn(series: Series, y_end: float) -> str:
     if series.kind == 'points':
         return _points(series, y_end)
-    places = []
+    places: list[str] = []
     for x, y in zip(series.x, series.y, strict=True):
         if not np.isnan(x + y):
             place = f'{_x(x):.1f} {_y(y, y_end):.1f}'

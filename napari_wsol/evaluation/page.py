@@ -95,12 +95,15 @@ def _head(report: Report) -> str:
     masks = f'{report.n_masks} with a mask'
     if not report.n_masks:
         masks = 'none with a mask, so nothing is said of regions'
+    measured = ''
+    if report.map != 'localizer':
+        measured = f', its map by <b>{escape(report.map)}</b>'
     return (
         f'<header><h1>{escape(report.model)}</h1>'
         f'<p>on <b>{escape(report.data)}</b>, split '
         f'<b>{escape(report.split)}</b>: {report.n_images} images{groups}, '
         f'{masks}. Threshold {report.threshold:g}. Model '
-        f'<code>{escape(report.model_hash[:12])}</code>.</p>'
+        f'<code>{escape(report.model_hash[:12])}</code>{measured}.</p>'
         '<p class="quiet">Research use only; not for diagnosis.</p></header>'
     )
 

@@ -47,6 +47,8 @@ class Report:
 
     Parameters
     ----------
+    map
+        Which map was measured (``PredictionSettings.map``).
     f1_foreground_present
         As ``f1_foreground``, over images with foreground only.
     f1_classes
@@ -67,6 +69,7 @@ class Report:
     n_groups: int
     n_negative: int
     threshold: float
+    map: str = 'localizer'
     classification_error: float | None = None
     balanced_accuracy: float | None = None
     auroc: float | None = None

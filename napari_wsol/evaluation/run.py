@@ -123,6 +123,7 @@ class Evaluation:
             self.cohort,
             self.model,
             self.threshold,
+            measured=self.settings.map,
             data=data,
             split=split,
             resamples=resamples,

@@ -16,12 +16,19 @@ def summarize(
     model: LoadedModel,
     threshold: float,
     *,
+    measured: str,
     data: str,
     split: str,
     resamples: int,
     seed: int,
 ) -> Report:
-    """Figures with their intervals; None where one cannot be told."""
+    """Figures with their intervals; None where one cannot be told.
+
+    Parameters
+    ----------
+    measured
+        Which map.
+    """
     statistics = Statistics(cohort)
     told = {
         name: float(values[0])
@@ -48,6 +55,7 @@ def summarize(
         n_groups=statistics.groups,
         n_negative=sum(seen.negative for seen in cohort.observations),
         threshold=threshold,
+        map=measured,
         f1_classes=by_class or None,
         classes=cohort.classes,
         confusion_matrix=matrix,
