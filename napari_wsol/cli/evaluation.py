@@ -30,7 +30,7 @@ def evaluate(
         typer.Argument(
             help='A CSV with the columns image,label (and optionally mask,'
             'group,split,field,mpp), or a folder with one sub-folder of '
-            'images per class.'
+            'images per class. Folds of the public code are read too.'
         ),
     ],
     output: Annotated[
@@ -51,6 +51,14 @@ def evaluate(
             'organisation/name@revision of an imported hub model.',
         ),
     ] = DEFAULT_MODEL,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar='ROOT',
+            help='Folder that the paths in DATA are relative to, where that '
+            'is not its own.',
+        ),
+    ] = None,
     split: Annotated[
         str | None,
         typer.Option(help='Only the rows of this split; all without it.'),
@@ -135,7 +143,9 @@ def evaluate(
             '--map.'
         )
     folder = find_model(model)
-    table = read_table(data)  # before torch, which takes seconds to import
+    table = read_table(
+        data, images
+    )  # before torch, which takes seconds to import
 
     from napari_wsol.evaluation.cases import Gallery
     from napari_wsol.evaluation.page import write_page

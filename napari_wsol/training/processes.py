@@ -49,8 +49,8 @@ def make_fabric(config: TrainingConfig) -> Fabric:
         raise BadInputError(
             f'The run is to use {config.devices} processes, but {started} '
             f'started. Start it with "torchrun --nproc-per-node '
-            f'{config.devices} -m napari_wsol train ...", or leave the '
-            'setting "devices" at auto.'
+            f'{config.devices} --no-python napari-wsol train ...", or leave '
+            'the setting "devices" at auto.'
         )
     if started == 1:
         return Fabric(accelerator=config.device, devices=1, precision=numbers)
