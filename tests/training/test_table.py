@@ -6,7 +6,11 @@ from PIL import Image
 
 from napari_wsol.errors import BadInputError
 from napari_wsol.slides.geometry import Box
-from napari_wsol.training.splitting import hold_out, training_and_validation
+from napari_wsol.training.splitting import (
+    hold_out,
+    training_and_validation,
+    untested_labels,
+)
 from napari_wsol.training.table import Row, read_table
 
 
@@ -133,3 +137,28 @@ def test_a_validation_split_of_one_label_is_refused(images):
     )
     with pytest.raises(BadInputError, match='validation part'):
         training_and_validation(read_table(path))
+
+
+def test_a_class_without_a_training_image_is_refused(images):
+    path = write(
+        images,
+        'a.png,x,train',
+        'b.png,y,train',
+        'c.png,x,val',
+        'd.png,z,val',
+        header='image,label,split',
+    )
+    with pytest.raises(BadInputError, match='is labelled z: the model'):
+        training_and_validation(read_table(path))
+
+
+def test_a_class_without_a_validation_image_is_known(images):
+    path = write(
+        images,
+        'a.png,x,train',
+        'b.png,y,train',
+        'c.png,x,val',
+        header='image,label,split',
+    )
+    table = read_table(path)
+    assert untested_labels(table, table.split('val')) == ('y',)
