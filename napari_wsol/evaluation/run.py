@@ -17,6 +17,7 @@ from napari_wsol.evaluation.report import ImageResult, Report
 from napari_wsol.evaluation.summary import summarize
 from napari_wsol.evaluation.truth import read_mask
 from napari_wsol.inference.inmemory import maps_of
+from napari_wsol.inference.job import threshold_of
 from napari_wsol.inference.settings import Prediction, PredictionSettings
 from napari_wsol.models.loading import LoadedModel
 from napari_wsol.slides.opening import open_slide
@@ -133,9 +134,7 @@ class Evaluation:
     @property
     def threshold(self) -> float:
         """From which probability on pixels are marked."""
-        if self.settings.threshold is not None:
-            return self.settings.threshold
-        return self.model.card.threshold
+        return threshold_of(self.model.card, self.settings)
 
     def _class_of(self, row: Row) -> str | None:
         name = (self.rename or {}).get(row.label, row.label)

@@ -8,20 +8,11 @@ import torch
 from torch import Tensor, nn
 
 
-def cpu_has_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 natively."""
-    # torch has no public question for this in all versions we support.
-    return any(
-        getattr(torch.cpu, name, lambda: False)()
-        for name in ('_is_amx_tile_supported', '_is_avx512_bf16_supported')
-    )
-
-
 def computes_in_bfloat16(device: torch.device) -> bool:
     """Whether a device multiplies bfloat16 natively, not by emulation."""
     if device.type == 'cuda':
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device.type == 'cpu' and cpu_has_bfloat16()
+    return device.type == 'cpu' and _cpu_has_bfloat16()
 
 
 def keep_depthwise_float32(network: nn.Module) -> None:
@@ -43,3 +34,12 @@ def _without_autocast(
             return forward(images.float())
 
     return in_float32
+
+
+def _cpu_has_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 natively."""
+    # torch has no public question for this in all versions we support.
+    return any(
+        getattr(torch.cpu, name, lambda: False)()
+        for name in ('_is_amx_tile_supported', '_is_avx512_bf16_supported')
+    )

@@ -13,7 +13,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import distributed
 
 from napari_wsol.errors import BadInputError
-from napari_wsol.models.precision import cpu_has_bfloat16
+from napari_wsol.models.precision import computes_in_bfloat16
 from napari_wsol.training.config import TrainingConfig
 
 PATIENCE = timedelta(hours=4)
@@ -35,12 +35,10 @@ def make_fabric(config: TrainingConfig) -> Fabric:
         on_cuda = config.device in ('auto', 'cuda') and (
             torch.cuda.is_available()
         )
-        fast = (
-            torch.cuda.is_bf16_supported()
-            if on_cuda
-            else (config.device != 'mps' and cpu_has_bfloat16())
-        )
-        precision = 'bfloat16' if fast else 'float32'
+        other = 'mps' if config.device == 'mps' else 'cpu'
+        device = torch.device('cuda' if on_cuda else other)
+        native = computes_in_bfloat16(device)
+        precision = 'bfloat16' if native else 'float32'
     numbers: Literal['bf16-mixed', '32-true'] = (
         'bf16-mixed' if precision == 'bfloat16' else '32-true'
     )

@@ -13,7 +13,7 @@ from torch import Tensor
 from napari_wsol.methods.terms import IGNORE
 from napari_wsol.models.card import Normalization
 from napari_wsol.models.localizer import Localizer, resize, without_margin
-from napari_wsol.models.precision import cpu_has_bfloat16
+from napari_wsol.models.precision import computes_in_bfloat16
 from napari_wsol.slides.geometry import Box
 from napari_wsol.slides.mirroring import read_mirrored
 from napari_wsol.training.batches import normalised
@@ -95,7 +95,7 @@ class Scanner:
             with torch.autocast(
                 images.device.type,
                 torch.bfloat16,
-                enabled=_has_bfloat16(images.device),
+                enabled=computes_in_bfloat16(images.device),
             ):
                 features = network.encoder(shown)
                 maps = without_margin(
@@ -162,12 +162,6 @@ class Scanner:
         image = torch.from_numpy(np.ascontiguousarray(pixels))
         image = image.permute(2, 0, 1).float() / 255
         return normalised(image[None], self.normalization)[0]
-
-
-def _has_bfloat16(device: torch.device) -> bool:
-    if device.type == 'cuda':
-        return bool(torch.cuda.is_bf16_supported())
-    return device.type == 'cpu' and cpu_has_bfloat16()
 
 
 def validation_figures(
