@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,6 +34,12 @@ class Calibration:
     image_temperature: float
     threshold: float
     figures: dict[str, float]
+
+    @property
+    def raw_threshold(self) -> float:
+        """The threshold of probabilities before the pixel temperature."""
+        odds = math.log(self.threshold / (1 - self.threshold))
+        return 1 / (1 + math.exp(-odds * self.pixel_temperature))
 
 
 def calibrate(

@@ -135,6 +135,12 @@ class TrainingConfig(BaseModel):
     background_weight: float = 1e-7
     pixel_weight: float = 1.0
     barrier_start: float = 5.0
+    still_localizer: bool = Field(
+        True,
+        description='Keep the encoder of a localizer as it is where no class '
+        'is fully negative: fine-tuned, maps drift from the region to '
+        'whatever else tells the classes apart.',
+    )
     area_target: tuple[float, float] | None = Field(
         None, description='Least and most share of an image that is ROI.'
     )

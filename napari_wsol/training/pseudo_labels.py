@@ -34,7 +34,7 @@ class Bands:
     ``'pooled'``: the same of the pixels of all images together, so that one
     image may hold more than another.
     ``'confidence'``: ROI probability from ``foreground`` on, or up to
-    ``background``.
+    ``background``; of a map that turns at one half.
     ``'class-map'``: the same of the classifier's map of the image's class,
     stretched between its minimum and its maximum.
     """
@@ -42,6 +42,22 @@ class Bands:
     kind: Literal['rank', 'pooled', 'confidence', 'class-map']
     foreground: float
     background: float
+
+    def around(self, threshold: float) -> Bands:
+        """The same confidences of a map that turns at ``threshold``.
+
+        They are moved by as many log-odds as the threshold is from one half.
+        """
+        return Bands(
+            self.kind,
+            _moved(self.foreground, threshold),
+            _moved(self.background, threshold),
+        )
+
+
+def _moved(confidence: float, threshold: float) -> float:
+    odds = confidence / (1 - confidence) * threshold / (1 - threshold)
+    return odds / (1 + odds)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from napari_wsol.models.card import Architecture, MethodName
+from napari_wsol.models.card import Architecture, MethodName, ModelCard
 from napari_wsol.training.config import TrainingConfig
 
 Lesson = Literal['labels', 'pixels', 'seeds']
@@ -29,6 +29,7 @@ DEFAULTS: dict[MethodName, dict[str, Any]] = {
         **ONE_CLASSIFIER,
         'epochs': 12,
         'bands': 'class-map',
+        'atrous_rates': (3, 6, 9),
         'student_epochs': 15,
     },
     'self-taught': {'background_weight': 0.0, 'masked_weight': 0.3},
@@ -224,8 +225,20 @@ def _localizer(
         ),
         config.epochs,
         config.margin,
+        frozen=('encoder',) if config.still_localizer and not softmax else (),
         seed=seed,
     )
+
+
+def halo_of(architecture: Architecture) -> int:
+    """Context that a tile needs, in working px.
+
+    What DeepLabV3+ reads through its widest rate comes on top.
+    """
+    halo: int = ModelCard.model_fields['halo'].default
+    if architecture.neck == 'deeplabv3plus':
+        halo += architecture.output_stride * max(architecture.atrous_rates)
+    return halo
 
 
 def _architecture(config: TrainingConfig, **own: Any) -> Architecture:

@@ -31,7 +31,12 @@ from napari_wsol.training.config import TrainingConfig
 from napari_wsol.training.loop import EpochDone, Remark, StepDone, fit
 from napari_wsol.training.processes import from_first, is_first
 from napari_wsol.training.pseudo_labels import Bands, Teachers
-from napari_wsol.training.recipes import BandKind, Stage, stages_of
+from napari_wsol.training.recipes import (
+    BandKind,
+    Stage,
+    halo_of,
+    stages_of,
+)
 from napari_wsol.training.scanning import Scanner, validation_figures
 from napari_wsol.training.splitting import (
     training_and_validation,
@@ -175,7 +180,7 @@ class Training:
         networks: dict[str, Localizer] = {}
         for stage in stages_of(config):
             taught, words = self._taught(
-                stage, networks, scanner, views, output
+                stage, networks, scanner, views, validation, output
             )
             if words:
                 yield StageDone(stage.name, words)
@@ -218,6 +223,7 @@ class Training:
         networks: dict[str, Localizer],
         scanner: Scanner,
         views: list[View],
+        validation: list[View],
         output: Path,
     ) -> tuple[list[View], str]:
         """The views with what earlier stages say of them, and words."""
@@ -229,11 +235,18 @@ class Training:
             keep_wrong=self.config.keep_wrong,
         )
         if stage.lesson == 'pixels':
-            bands = self._bands(stage.bands)
             folder = output / f'{stage.name}-pseudo-labels'
-            taught = from_first(
-                lambda: teachers.pseudo_labels(views, bands, folder)
-            )
+
+            def pseudo_labelled() -> list[View]:
+                bands = self._bands(stage.bands)
+                if bands.kind == 'confidence':
+                    found = calibrate(
+                        teachers.networks[0], scanner, validation
+                    )
+                    bands = bands.around(found.raw_threshold)
+                return teachers.pseudo_labels(views, bands, folder)
+
+            taught = from_first(pseudo_labelled)
         else:
             folder = output / f'{stage.name}-seeds'
             taught = from_first(lambda: teachers.seed_maps(views, folder))
@@ -316,6 +329,7 @@ class Training:
             classes=self.classes,
             negative_class=config.negative_class,
             mpp=config.mpp,
+            halo=halo_of(network.architecture),
             normalization=self.normalization,
             pixel_temperature=calibration.pixel_temperature,
             image_temperature=calibration.image_temperature,

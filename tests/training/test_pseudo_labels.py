@@ -148,3 +148,12 @@ def test_seed_maps_hold_the_probability(teachers, views, tmp_path):
         stored = np.load(view.seeds)
         assert stored.shape == (16, 16)
         assert (stored.min(), stored.max()) == (0, 1)
+
+
+def test_bands_lie_around_the_threshold():
+    bands = Bands('confidence', 0.7, 0.3)
+    same = bands.around(0.5)
+    assert (same.foreground, same.background) == pytest.approx((0.7, 0.3))
+    high = bands.around(0.75)
+    assert high.foreground == pytest.approx(0.875)
+    assert high.background == pytest.approx(0.5625)
