@@ -15,7 +15,7 @@ from napari_wsol.evaluation.truth import (
     places_on_map,
     sample_map,
 )
-from napari_wsol.inference.maps import CLASSES, ENTROPY, MASK, PROBABILITY, Map
+from napari_wsol.inference.maps import CLASSES, ENTROPY, PROBABILITY, Map
 from napari_wsol.inference.picture import (
     INFERNO,
     VIRIDIS,
@@ -90,6 +90,9 @@ def draw_panels(
 ) -> dict[str, RGB]:
     """Image, truth, probability, mask and entropy of a whole image.
 
+    The mask is the one that was counted: the probability at these pixels
+    against the threshold.
+
     Parameters
     ----------
     truth
@@ -107,10 +110,15 @@ def draw_panels(
         slide.shape[1], width, prediction.origin_x, prediction.step_x
     )
 
-    def scale(name: str, colours: tuple[tuple[int, int, int], ...]) -> RGB:
-        values = np.asarray(maps[name], np.float32)
-        return coloured(sample_map(values, rows, columns), colours)
-
+    probability, entropy = (
+        sample_map(np.asarray(maps[name], np.float32), rows, columns)
+        for name in (PROBABILITY, ENTROPY)
+    )
+    classes = np.ones(image.shape[:2], np.uint8)
+    if CLASSES in maps:
+        told = maps[CLASSES].argmax(0).astype(np.uint8) + np.uint8(1)
+        classes = nearest_on_map(told, rows, columns).astype(np.uint8)
+    found = np.where(probability >= prediction.threshold, classes, np.uint8(0))
     tissue = Image.fromarray(image)
     panels = {'image': image}
     if truth is not None:
@@ -123,8 +131,7 @@ def draw_panels(
         panels['truth'] = np.asarray(
             overlaid(tissue, np.asarray(small) * np.uint8(value))
         )
-    panels['probability'] = scale(PROBABILITY, VIRIDIS)
-    found = nearest_on_map(maps[MASK].astype(np.uint8), rows, columns)
+    panels['probability'] = coloured(probability, VIRIDIS)
     panels['mask'] = np.asarray(overlaid(tissue, found))
-    panels['entropy'] = scale(ENTROPY, INFERNO)
+    panels['entropy'] = coloured(entropy, INFERNO)
     return panels

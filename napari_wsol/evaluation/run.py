@@ -170,12 +170,12 @@ class Evaluation:
                 ),
                 marked=prediction.foreground_fraction,
                 negative=self._is_negative(row),
-                confusion=compared and compared.confusion,
+                confusion=None if compared is None else compared.confusion,
                 by_class=None if compared is None else compared.by_class,
             ),
-            compared and compared.histogram,
+            None if compared is None else compared.histogram,
         )
-        score = _score(result, chances and chances.get(label or ''))
+        score = _score(result, (chances or {}).get(label or ''))
         if self.gallery is not None and score is not None:
             self.gallery.offer(
                 score,
