@@ -1,9 +1,9 @@
 """Kill a training at random moments, resume it, and compare the ends.
 
-    python benchmarks/resume.py DATA.csv --output runs/resume -- --epochs 3
+    python benchmarks/resume.py DATA.csv --output runs/resume --epochs 3
 
 Trains once in peace, then ten times with one SIGKILL at a random moment and
-``--resume``, all by the command line with the options after ``--``. Prints
+``--resume``, all by the command line, with any other options given. Prints
 when each was killed, and whether the weights (SHA-256), the figures of every
 epoch and the card's metrics are those of the undisturbed training.
 """
@@ -47,24 +47,29 @@ class End:
 
 
 def main() -> None:
-    given = _arguments()
+    given, options = _arguments()
+
+    def command(run: Path) -> list[str]:
+        program = [str(PROGRAM), 'train', str(given.source)]
+        return [*program, '--output', str(run), *options]
+
     whole = given.output / 'whole'
     shutil.rmtree(given.output, ignore_errors=True)
     began = time.perf_counter()
-    subprocess.run(_command(given, whole), check=True, capture_output=True)
+    subprocess.run(command(whole), check=True, capture_output=True)
     seconds = time.perf_counter() - began
     expected = End.of(whole)
     print(f'undisturbed: {seconds:.0f} s, weights {expected.weights[:12]}')
     print(f'  {expected.metrics}')
-    chance = random.Random(given.seed)
+    chance = random.Random(given.chance)
     alike = 0
     for number in range(given.kills):
         run = given.output / f'killed-{number + 1}'
         moment = chance.uniform(0, seconds)
-        where = _killed(_command(given, run), run, moment)
+        where = _killed(command(run), run, moment)
         started = (run / 'config.json').exists()
         subprocess.run(
-            _command(given, run) + ['--resume'] * started,
+            command(run) + ['--resume'] * started,
             check=True,
             capture_output=True,
         )
@@ -97,19 +102,13 @@ def _killed(command: list[str], run: Path, moment: float) -> str:
     return f'{sum(epochs)} epochs done' if epochs else 'before an epoch'
 
 
-def _command(given: argparse.Namespace, run: Path) -> list[str]:
-    program = [str(PROGRAM), 'train', str(given.source)]
-    return [*program, '--output', str(run), *given.options]
-
-
-def _arguments() -> argparse.Namespace:
+def _arguments() -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('source', type=Path, help='table of the data')
     parser.add_argument('--output', type=Path, required=True)
     parser.add_argument('--kills', type=int, default=10)
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('options', nargs='*', help='of napari-wsol train')
-    return parser.parse_args()
+    parser.add_argument('--chance', type=int, default=0, help='its seed')
+    return parser.parse_known_args()
 
 
 if __name__ == '__main__':
