@@ -44,10 +44,11 @@ class Architecture(_Frozen):
         description="Whether the last map goes through the encoder's own "
         'last convolution, where it has one.',
     )
-    neck: Literal['none', 'pyramid', 'unet', 'deeplabv3plus'] = Field(
+    neck: Literal['none', 'map', 'pyramid', 'unet', 'deeplabv3plus'] = Field(
         'pyramid',
-        description='Where the localizer reads: the last map, a light '
-        'pyramid, or the decoder of a U-Net or DeepLabV3+, down to `stride`.',
+        description='Where the localizer reads: the last map, that at '
+        '`stride`, or a light pyramid or the decoder of a U-Net or '
+        'DeepLabV3+ down to `stride`.',
     )
     stride: int = Field(8, description='Input pixels per map pixel.')
     channels: int = Field(

@@ -26,17 +26,18 @@ class Neck(nn.Module):
     channels: int
 
 
-class LastMap(Neck):
-    """The encoder's last map as it is."""
+class OneMap(Neck):
+    """One of the encoder's maps as it is."""
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: Encoder, stride: int) -> None:
         super().__init__()
-        self.stride = encoder.strides[-1]
-        self.channels = encoder.channels[-1]
+        self.stride = stride
+        self.index = _index(encoder, stride)
+        self.channels = encoder.channels[self.index]
 
     def forward(self, features: list[Tensor]) -> Tensor:
-        """Encoder maps -> the last, ``(B, channels, h, w)``."""
-        return features[-1]
+        """Encoder maps -> one of them, ``(B, channels, h, w)``."""
+        return features[self.index]
 
 
 class Pyramid(Neck):
@@ -241,7 +242,9 @@ def create_neck(architecture: Architecture, encoder: Encoder) -> Neck:
     stride, channels = architecture.stride, architecture.channels
     match architecture.neck:
         case 'none':
-            return LastMap(encoder)
+            return OneMap(encoder, encoder.strides[-1])
+        case 'map':
+            return OneMap(encoder, stride)
         case 'pyramid':
             return Pyramid(encoder, stride, channels)
         case 'unet':

@@ -135,12 +135,6 @@ class TrainingConfig(BaseModel):
     background_weight: float = 1e-7
     pixel_weight: float = 1.0
     barrier_start: float = 5.0
-    still_localizer: bool = Field(
-        True,
-        description='Keep the encoder of a localizer as it is where no class '
-        'is fully negative: fine-tuned, maps drift from the region to '
-        'whatever else tells the classes apart.',
-    )
     area_target: tuple[float, float] | None = Field(
         None, description='Least and most share of an image that is ROI.'
     )
@@ -148,10 +142,13 @@ class TrainingConfig(BaseModel):
     erasings: int = Field(4, ge=0, description='Passes of min-max-entropy.')
     erasing_decay: float = 10.0
     erase_from: int = 1
-    seeds_from: Literal['class-map', 'max-min-uncertainty'] = Field(
-        'max-min-uncertainty',
-        description="Whose map negev draws its seeds from: the classifier's "
-        'class map, as published, or that of a max-min localizer.',
+    seeds_from: Literal['class-map', 'max-min-uncertainty', 'contrast'] = (
+        Field(
+            'contrast',
+            description='Whose map negev draws its seeds from: the '
+            "classifier's class map, as published, a max-min localizer's, or "
+            "that of the tissue's main contrast.",
+        )
     )
     seeds: int = Field(1, ge=1, description='Seeds per image and region.')
     seed_size: int = Field(3, ge=1, description='Side of a seed, in px.')
@@ -162,17 +159,18 @@ class TrainingConfig(BaseModel):
     easy_weighting: bool = True
     masked_weight: float = 0.0
 
-    teachers: int | None = Field(
-        None,
-        ge=1,
-        description='Localizers whose maps are averaged; None: 2, or 1 where '
+    teacher: Literal['auto', 'contrast', 'max-min-uncertainty'] = Field(
+        'auto',
+        description="Whose map the first student learns from: the tissue's "
+        'main contrast, or a max-min localizer; by default the latter where '
         'a class is fully negative.',
     )
+    contrast_stride: int = 16
     rounds: int | None = Field(
         None,
         ge=0,
-        description='Rounds of self-training after the teachers; None: 6, or '
-        '2 where a class is fully negative.',
+        description='Students, one after the other; None: 6, or 2 where a '
+        'class is fully negative.',
     )
     student_epochs: int = Field(15, ge=1)
     student_stride: int = 4
@@ -194,7 +192,7 @@ class TrainingConfig(BaseModel):
         )
     )
     ranked_rounds: int = Field(
-        2, ge=0, description="Rounds that go by ranks in one image's map."
+        3, ge=0, description="Rounds that go by ranks in one image's map."
     )
     foreground_rank: float = Field(
         0.15, gt=0, lt=1, description='Share of pixels taken as sure ROI.'

@@ -24,7 +24,7 @@ DEFAULTS: dict[MethodName, dict[str, Any]] = {
         'kmax': 0.09,
     },
     'max-min-uncertainty': {},
-    'negev': {'student_epochs': 15, 'student_stride': 4},
+    'negev': {'seeds': 20},
     'pseudo-label': {
         **ONE_CLASSIFIER,
         'epochs': 12,
@@ -69,6 +69,8 @@ class Stage:
         starts as the run does.
     frozen
         Parts of the network that do not learn.
+    by_contrast
+        Whether its localizer is set by ``contrast.mark_by_contrast``.
     seed
         Added to the run's.
     settings
@@ -85,6 +87,7 @@ class Stage:
     bands: BandKind = 'rank'
     starts_from: str | None = None
     frozen: tuple[str, ...] = ()
+    by_contrast: bool = False
     seed: int = 0
     settings: tuple[tuple[str, Any], ...] = ()
 
@@ -125,11 +128,13 @@ def stages_of(config: TrainingConfig) -> tuple[Stage, ...]:
 
 
 def _negative_evidence(config: TrainingConfig) -> tuple[Stage, ...]:
-    first = (
-        _classifier(config)
-        if config.seeds_from == 'class-map'
-        else _localizer(config, 'localizer', 'max-min-uncertainty')
-    )
+    match config.seeds_from:
+        case 'class-map':
+            first = _classifier(config)
+        case 'max-min-uncertainty':
+            first = _localizer(config, 'localizer', 'max-min-uncertainty')
+        case 'contrast':
+            first = _contrast(config)
     return (
         first,
         Stage(
@@ -155,21 +160,21 @@ def _negative_evidence(config: TrainingConfig) -> tuple[Stage, ...]:
 
 def _self_taught(config: TrainingConfig) -> tuple[Stage, ...]:
     knows_background = config.negative_class is not None
-    teachers, rounds = (1, 2) if knows_background else (2, 6)
-    if config.teachers is not None:
-        teachers = config.teachers
-    if config.rounds is not None:
-        rounds = config.rounds
-    stages = tuple(
-        _localizer(config, f'teacher-{seed + 1}', 'max-min-uncertainty', seed)
-        for seed in range(teachers)
+    teacher = config.teacher
+    if teacher == 'auto':
+        teacher = 'max-min-uncertainty' if knows_background else 'contrast'
+    stages = (
+        _contrast(config)
+        if teacher == 'contrast'
+        else _localizer(config, 'teacher', 'max-min-uncertainty'),
     )
-    taught_by = tuple(stage.name for stage in stages)
+    rounds = config.rounds
+    if rounds is None:
+        rounds = 2 if knows_background else 6
     for number in range(1, rounds + 1):
-        name = f'student-{number}'
         stages += (
             Stage(
-                name,
+                f'student-{number}',
                 'segmentation',
                 _architecture(
                     config,
@@ -180,15 +185,34 @@ def _self_taught(config: TrainingConfig) -> tuple[Stage, ...]:
                 ),
                 config.student_epochs,
                 config.student_margin,
-                taught_by=taught_by,
+                taught_by=(stages[-1].name,),
                 lesson='pixels',
                 bands=_bands(config, number),
                 seed=100 + number,
                 settings=() if number == rounds else (NO_SECOND_LOOK,),
             ),
         )
-        taught_by = (name,)
     return stages
+
+
+def _contrast(config: TrainingConfig) -> Stage:
+    """A localizer by contrast, and a classifier upon the same encoder."""
+    return Stage(
+        'contrast',
+        'segmentation',
+        _architecture(
+            config,
+            neck='map',
+            stride=config.contrast_stride,
+            modalities=1,
+            pixel_head='softmax',
+        ),
+        config.epochs,
+        config.margin,
+        frozen=('encoder', 'localizer'),
+        by_contrast=True,
+        settings=(NO_SECOND_LOOK,),
+    )
 
 
 def _bands(config: TrainingConfig, round_: int) -> BandKind:
@@ -210,9 +234,7 @@ def _classifier(config: TrainingConfig) -> Stage:
     )
 
 
-def _localizer(
-    config: TrainingConfig, name: str, method: str, seed: int = 0
-) -> Stage:
+def _localizer(config: TrainingConfig, name: str, method: str) -> Stage:
     softmax = config.negative_class is not None
     return Stage(
         name,
@@ -225,8 +247,6 @@ def _localizer(
         ),
         config.epochs,
         config.margin,
-        frozen=('encoder',) if config.still_localizer and not softmax else (),
-        seed=seed,
     )
 
 

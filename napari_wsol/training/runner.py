@@ -28,6 +28,7 @@ from napari_wsol.training.augmentation import ColourJitter
 from napari_wsol.training.batches import Sampler
 from napari_wsol.training.calibration import Calibration, calibrate
 from napari_wsol.training.config import TrainingConfig
+from napari_wsol.training.contrast import Contrast, mark_by_contrast
 from napari_wsol.training.loop import EpochDone, Remark, StepDone, fit
 from napari_wsol.training.processes import from_first, is_first
 from napari_wsol.training.pseudo_labels import Bands, Teachers
@@ -185,6 +186,9 @@ class Training:
             if words:
                 yield StageDone(stage.name, words)
             network = self.network(stage, networks)
+            if stage.by_contrast:
+                found = mark_by_contrast(network, scanner, views)
+                yield StageDone(stage.name, _told(found))
             yield from fit(
                 network,
                 create_method(
@@ -347,6 +351,14 @@ class Training:
             ),
             metrics={'validation labels': calibration.figures},
         )
+
+
+def _told(contrast: Contrast) -> str:
+    return (
+        'the side of the main contrast that lies in islands is marked: its '
+        f'largest piece holds {100 * contrast.marked_connected:.0f} %, that '
+        f'of the other side {100 * contrast.rest_connected:.0f} %'
+    )
 
 
 def _take_encoder(network: Localizer, folder: Path) -> None:

@@ -85,6 +85,27 @@ class Scanner:
         finally:
             network.train(was_training)
 
+    @torch.inference_mode()
+    def features(
+        self, network: Localizer, view: View
+    ) -> tuple[Tensor, list[Tensor]]:
+        """A view's normalised pixels ``(3, H, W)`` and the encoder's maps.
+
+        Those are ``(C, h, w)`` float32, finest first.
+        """
+        network.eval()
+        device = network.pixel_temperature.device
+        image = self._image(view, 1.0, network)
+        with torch.autocast(
+            device.type, torch.bfloat16, enabled=computes_in_bfloat16(device)
+        ):
+            maps = network.encoder(image[None].to(device))
+        strides = network.encoder.strides
+        return without_margin(image, self.margin), [
+            without_margin(each, self.margin // stride)[0].float().cpu()
+            for each, stride in zip(maps, strides, strict=True)
+        ]
+
     def _averaged(
         self, network: Localizer, images: Tensor, flips: bool
     ) -> tuple[Tensor, Tensor, Tensor]:

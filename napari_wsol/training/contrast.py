@@ -1,0 +1,121 @@
+"""The main contrast of a tissue, and the side of it that holds islands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import Tensor
+from torch.nn import functional
+
+from napari_wsol.models.localizer import Localizer, resize
+from napari_wsol.training.scanning import Scanner
+from napari_wsol.training.views import View
+
+MOST_VIEWS = 500
+
+GLASS = 0.9
+"""Of full brightness in the darkest channel, from which a cell is glass."""
+
+FINER = 4
+"""Times finer than its cells the map is looked at, for what is connected."""
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A line through the encoder's features, and what lies at its ends.
+
+    Parameters
+    ----------
+    weight, bias
+        ``(C,)`` and scalar: cells of a map ``f`` are at ``weight @ f + bias``,
+        with mean 0 and standard deviation 1 over the tissue.
+    marked_connected, rest_connected
+        Share of its side that the largest connected piece holds, in the mean
+        image: of the marked side, and of the other.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    marked_connected: float
+    rest_connected: float
+
+
+def mark_by_contrast(
+    network: Localizer, scanner: Scanner, views: Sequence[View]
+) -> Contrast:
+    """Let a localizer mark one side of the tissue's main contrast.
+
+    The contrast is the first principal axis of the encoder's features at the
+    localizer's stride, over the tissue of all images. Regions of interest are
+    taken to be islands in what surrounds them: of the two sides, that which
+    falls into pieces is marked. No step is random, and no label is looked at.
+
+    Parameters
+    ----------
+    network
+        With neck 'map', two pixel channels and one modality. Its localizer's
+        weights are set: the probability is the logistic function of the place
+        on the axis, in standard deviations.
+    """
+    level = network.encoder.strides.index(network.stride)
+    maps, tissue = [], []
+    for view in views[:: max(1, len(views) // MOST_VIEWS)]:
+        image, features = scanner.features(network, view)
+        here = features[level]
+        maps.append(here)
+        tissue.append(_is_tissue(image, scanner, here.shape[-2:]))
+    weight, bias = _principal_axis(
+        torch.cat(
+            [
+                each.flatten(1).T[inside]
+                for each, inside in zip(maps, tissue, strict=True)
+            ]
+        )
+    )
+    places = [torch.einsum('chw,c->hw', each, weight) for each in maps]
+    high, low = (
+        float(np.mean([largest_share(sign * each) for each in places]))
+        for sign in (1, -1)
+    )
+    if low < high:
+        weight, bias, high, low = -weight, -bias, low, high
+    convolution = network.localizer.to_modalities
+    with torch.no_grad():
+        convolution.weight.zero_()
+        convolution.weight[1] = weight[:, None, None]
+        assert convolution.bias is not None
+        convolution.bias.copy_(torch.stack([torch.zeros(()), bias]))
+    return Contrast(weight, bias, high, low)
+
+
+def largest_share(place: Tensor) -> float:
+    """Of the upper half of a map ``(h, w)``, what its largest piece holds."""
+    height, width = place.shape
+    finer = resize(place[None, None], (FINER * height, FINER * width))[0, 0]
+    upper = (finer >= finer.median()).numpy()
+    pieces, count = ndimage.label(upper)
+    if count == 0:
+        return 1.0
+    return float(np.bincount(pieces.ravel())[1:].max() / upper.sum())
+
+
+def _principal_axis(cells: Tensor) -> tuple[Tensor, Tensor]:
+    """Of ``(N, C)``: the axis of most variance once channels vary equally."""
+    mean, deviation = cells.mean(0), cells.std(0).clamp_min(1e-6)
+    scaled = (cells - mean) / deviation
+    values, axes = torch.linalg.eigh(scaled.T @ scaled / len(scaled))
+    weight = axes[:, -1] / deviation / values[-1].clamp_min(1e-12).sqrt()
+    return weight, -(weight @ mean)
+
+
+def _is_tissue(image: Tensor, scanner: Scanner, size: torch.Size) -> Tensor:
+    """``(cells,)`` whether a cell is darker than glass; all if none is."""
+    std = torch.tensor(scanner.normalization.std)[:, None, None]
+    mean = torch.tensor(scanner.normalization.mean)[:, None, None]
+    colour = functional.adaptive_avg_pool2d(image.cpu() * std + mean, size)
+    tissue = colour.amin(0).flatten() < GLASS
+    return tissue if tissue.any() else torch.ones_like(tissue)
