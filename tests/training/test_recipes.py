@@ -47,6 +47,8 @@ def test_negative_evidence_learns_upon_a_frozen_classifier():
     published = stages_of(configure('negev', seeds_from='class-map'))
     assert [stage.method for stage in published] == ['cam', 'negev']
     assert published[1].lesson == 'labels'
+    between = stages_of(configure('negev', seeds_from='max-min-uncertainty'))
+    assert between[0].method == 'max-min-uncertainty'
 
 
 def test_pseudo_labels_come_from_the_class_map():
@@ -65,18 +67,22 @@ def test_self_taught_adapts_to_the_labels():
         configure('self-taught', negative_class='background')
     )
     assert [stage.bands for stage in alone if stage.lesson == 'pixels'] == [
-        'rank',
-        'rank',
-        'pooled',
-        'pooled',
-        'pooled',
-        'pooled',
+        *['rank'] * 3,
+        *['pooled'] * 3,
     ]
     assert {stage.bands for stage in with_negatives[1:]} == {'confidence'}
-    assert alone[0].architecture.pixel_head == 'class-maps'
-    assert with_negatives[0].architecture.pixel_head == 'softmax'
-    assert alone[2].taught_by == ('teacher-1', 'teacher-2')
-    assert alone[3].taught_by == ('student-1',)
+    assert alone[0].by_contrast
+    assert alone[0].frozen == ('encoder', 'localizer')
+    assert with_negatives[0].method == 'max-min-uncertainty'
+    assert alone[1].taught_by == ('contrast',)
+    assert alone[2].taught_by == ('student-1',)
+
+
+def test_a_max_min_localizer_can_be_the_teacher():
+    config = configure('self-taught', teacher='max-min-uncertainty', rounds=1)
+    teacher, student = stages_of(config)
+    assert teacher.architecture.pixel_head == 'class-maps'
+    assert student.taught_by == (teacher.name,)
 
 
 def test_only_the_last_student_takes_a_second_look():

@@ -1,0 +1,93 @@
+"""The main contrast of a tissue, and which side of it is marked."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from napari_wsol.models.card import Architecture, Normalization
+from napari_wsol.models.localizer import Localizer
+from napari_wsol.slides.geometry import Box
+from napari_wsol.training.contrast import largest_share, mark_by_contrast
+from napari_wsol.training.scanning import Scanner
+from napari_wsol.training.views import View
+
+SIDE = 256
+
+
+def islands(rng, ground, island):
+    """An image of textured discs on a ground, and where the discs are."""
+    y, x = np.mgrid[:SIDE, :SIDE]
+    mask = np.zeros((SIDE, SIDE), bool)
+    for cy in (48, 128, 208):
+        for cx in (48, 128, 208):
+            near = rng.integers(-8, 9, 2)
+            mask |= (y - cy - near[0]) ** 2 + (x - cx - near[1]) ** 2 < 30**2
+    pixels = np.where(mask[..., None], island, ground).astype(np.int64)
+    pixels = pixels + rng.integers(-15, 16, (SIDE, SIDE, 1))
+    return pixels.clip(0, 255).astype(np.uint8), mask
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    architecture = Architecture(
+        encoder='test_efficientnet',
+        neck='map',
+        stride=8,
+        modalities=1,
+        pixel_head='softmax',
+    )
+    return Localizer(architecture, ('a', 'b')).eval()
+
+
+@pytest.fixture
+def scanner():
+    normalization = Normalization(mean=(0.5,) * 3, std=(0.5,) * 3)
+    return Scanner(normalization, None, margin=32)
+
+
+@pytest.mark.parametrize('swapped', [False, True])
+def test_islands_are_marked_whatever_their_colour(
+    network, scanner, tmp_path, swapped
+):
+    rng = np.random.default_rng(0)
+    colours = [(220, 160, 200), (90, 50, 130)]
+    ground, island = reversed(colours) if swapped else colours
+    views, masks = [], []
+    for number in range(4):
+        pixels, mask = islands(rng, ground, island)
+        path = tmp_path / f'{number}.png'
+        Image.fromarray(pixels).save(path)
+        views.append(View(path, None, Box(0, 0, SIDE, SIDE), number % 2, ()))
+        masks.append(mask)
+    contrast = mark_by_contrast(network, scanner, views)
+    assert contrast.marked_connected < contrast.rest_connected
+    for scan, mask in zip(scanner.scan(network, views), masks, strict=True):
+        marked = np.kron(1 - scan.pixel[0], np.ones((8, 8)))
+        assert marked[mask].mean() > marked[~mask].mean() + 0.2
+    again = mark_by_contrast(network, scanner, views)
+    assert torch.equal(contrast.weight, again.weight)
+
+
+def test_the_axis_has_unit_spread(network, scanner, tmp_path):
+    rng = np.random.default_rng(1)
+    path = tmp_path / 'one.png'
+    Image.fromarray(islands(rng, (220, 160, 200), (90, 50, 130))[0]).save(path)
+    view = View(path, None, Box(0, 0, SIDE, SIDE), 0, ())
+    contrast = mark_by_contrast(network, scanner, [view])
+    _, features = scanner.features(network, view)
+    place = torch.einsum('chw,c->hw', features[2], contrast.weight)
+    place = place + contrast.bias
+    assert float(place.mean()) == pytest.approx(0, abs=1e-3)
+    assert float(place.std()) == pytest.approx(1, abs=0.05)
+
+
+def test_largest_share_tells_islands_from_their_ground():
+    dots = torch.zeros(2, 32, 2, 32)
+    dots[:, 4:28, :, 4:28] = 1.0
+    comb = torch.zeros(32, 32)
+    comb[::4] = 1.0
+    comb[:, 0] = 1.0
+    assert largest_share(comb) == pytest.approx(1.0)
+    assert largest_share(dots.reshape(64, 64)) == pytest.approx(0.25)
