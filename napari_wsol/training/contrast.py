@@ -67,7 +67,7 @@ def mark_by_contrast(
         image, features = scanner.features(network, view)
         here = features[level]
         maps.append(here)
-        tissue.append(_is_tissue(image, scanner, here.shape[-2:]))
+        tissue.append(_is_tissue(image, scanner, tuple(here.shape[-2:])))
     weight, bias = _principal_axis(
         torch.cat(
             [
@@ -112,10 +112,15 @@ def _principal_axis(cells: Tensor) -> tuple[Tensor, Tensor]:
     return weight, -(weight @ mean)
 
 
-def _is_tissue(image: Tensor, scanner: Scanner, size: torch.Size) -> Tensor:
+def _is_tissue(
+    image: Tensor, scanner: Scanner, size: tuple[int, ...]
+) -> Tensor:
     """``(cells,)`` whether a cell is darker than glass; all if none is."""
     std = torch.tensor(scanner.normalization.std)[:, None, None]
     mean = torch.tensor(scanner.normalization.mean)[:, None, None]
-    colour = functional.adaptive_avg_pool2d(image.cpu() * std + mean, size)
+    height, width = size
+    colour = functional.adaptive_avg_pool2d(
+        image.cpu() * std + mean, (height, width)
+    )
     tissue = colour.amin(0).flatten() < GLASS
     return tissue if tissue.any() else torch.ones_like(tissue)

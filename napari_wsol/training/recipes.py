@@ -163,7 +163,7 @@ def _self_taught(config: TrainingConfig) -> tuple[Stage, ...]:
     teacher = config.teacher
     if teacher == 'auto':
         teacher = 'max-min-uncertainty' if knows_background else 'contrast'
-    stages = (
+    stages: tuple[Stage, ...] = (
         _contrast(config)
         if teacher == 'contrast'
         else _localizer(config, 'teacher', 'max-min-uncertainty'),

@@ -25,9 +25,7 @@ def test_stages_know_their_teachers_and_settings(method, negative):
         assert set(stage.taught_by) <= known
         assert stage.starts_from is None or stage.starts_from in known
         assert stage.lesson == 'labels' or stage.taught_by
-        create_method(
-            stage.method, config.model_dump() | dict(stage.settings)
-        )
+        create_method(stage.method, config.model_dump() | dict(stage.settings))
         known.add(stage.name)
     assert config.method == method
 

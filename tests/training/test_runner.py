@@ -133,9 +133,7 @@ def test_an_unknown_negative_class_is_refused(table, tmp_path):
 
 
 def test_without_a_negative_class_both_regions_are_everywhere(table, tmp_path):
-    run = config(
-        negative_class=None, epochs=1, method='max-min-uncertainty'
-    )
+    run = config(negative_class=None, epochs=1, method='max-min-uncertainty')
     list(train(_images_only(table, tmp_path), run, tmp_path / 'run'))
     card = load_model(tmp_path / 'run' / 'model').card
     assert card.architecture.pixel_head == 'class-maps'
