@@ -169,7 +169,7 @@ def fit(
         yield Remark(
             stage,
             f'stopped after {len(training.history)} of {epochs} epochs: the '
-            f'validation error has not fallen for {config.patience}',
+            f'validation error has not fallen in the last {config.patience}',
         )
     chosen = folder / ('best.pt' if config.checkpoint == 'best' else 'last.pt')
     from_first(chosen.exists)  # the others read what the first has written
