@@ -56,7 +56,7 @@ def main() -> None:
     whole = given.output / 'whole'
     shutil.rmtree(given.output, ignore_errors=True)
     began = time.perf_counter()
-    subprocess.run(command(whole), check=True, capture_output=True)
+    _run(command(whole))
     seconds = time.perf_counter() - began
     expected = End.of(whole)
     print(f'undisturbed: {seconds:.0f} s, weights {expected.weights[:12]}')
@@ -68,11 +68,7 @@ def main() -> None:
         moment = chance.uniform(0, seconds)
         where = _killed(command(run), run, moment)
         started = (run / 'config.json').exists()
-        subprocess.run(
-            command(run) + ['--resume'] * started,
-            check=True,
-            capture_output=True,
-        )
+        _run(command(run) + ['--resume'] * started)
         end = End.of(run)
         alike += end == expected
         print(
@@ -82,6 +78,12 @@ def main() -> None:
         )
     print(f'{alike} of {given.kills} ended the same')
     sys.exit(alike != given.kills)
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f'{" ".join(command)} failed:\n{done.stderr}')
 
 
 def _killed(command: list[str], run: Path, moment: float) -> str:

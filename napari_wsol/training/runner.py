@@ -49,6 +49,9 @@ from napari_wsol.training.views import View, make_views, opened
 DEFAULT_MPP = 1.0
 """µm per pixel at which a model looks where nothing else is said."""
 
+UNFINISHED = 'config.tmp'
+"""All that is in the folder of a run that was killed as it began."""
+
 
 @dataclass(frozen=True)
 class StageDone:
@@ -156,8 +159,9 @@ class Training:
         _limit_threads(config.threads)
         if is_first():
             output.mkdir(parents=True, exist_ok=True)
-            stated = json.dumps(self._resolved())
-            (output / 'config.json').write_text(stated)
+            unfinished = output / UNFINISHED
+            unfinished.write_text(json.dumps(self._resolved()))
+            unfinished.replace(output / 'config.json')
         train_rows, held_out = training_and_validation(
             self.table, share=config.validation_share, seed=config.seed
         )
@@ -390,7 +394,9 @@ def _check_folder(
                 'folder.'
             )
         return
-    if output.exists() and any(output.iterdir()):
+    if output.exists() and any(
+        path.name != UNFINISHED for path in output.iterdir()
+    ):
         raise BadInputError(
             f'"{output}" is not empty. Choose another folder, or give '
             '--resume to go on with the run in it.'
