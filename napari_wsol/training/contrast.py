@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
+from napari_wsol.methods.terms import IGNORE
 from napari_wsol.models.localizer import Localizer, resize
 from napari_wsol.training.scanning import Scanner
 from napari_wsol.training.views import View
@@ -50,20 +52,23 @@ def mark_by_contrast(
     """Let a localizer mark one side of the tissue's main contrast.
 
     The contrast is the first principal axis of the encoder's features at the
-    localizer's stride, over the tissue of all images. Regions of interest are
-    taken to be islands in what surrounds them: of the two sides, that which
-    falls into pieces is marked. No step is random, and no label is looked at.
+    localizer's stride, over the tissue of all images. Which side is marked is
+    told by fully negative images, which have less of it. Without any, regions
+    of interest are taken to be islands in what surrounds them: the side that
+    falls into pieces is marked, and no label is looked at. No step is random.
 
     Parameters
     ----------
     network
-        With neck 'map', two pixel channels and one modality. Its localizer's
-        weights are set: the probability is the logistic function of the place
-        on the axis, in standard deviations.
+        With neck 'map', pixel logits and one modality. Its localizer's
+        weights are set: the probability of the region of interest, whatever
+        its class, is the logistic function of the place on the axis, in
+        standard deviations.
     """
     level = network.encoder.strides.index(network.stride)
     maps, tissue = [], []
-    for view in views[:: max(1, len(views) // MOST_VIEWS)]:
+    chosen = views[:: max(1, len(views) // MOST_VIEWS)]
+    for view in chosen:
         image, features = scanner.features(network, view)
         here = features[level]
         maps.append(here)
@@ -81,15 +86,30 @@ def mark_by_contrast(
         float(np.mean([largest_share(sign * each) for each in places]))
         for sign in (1, -1)
     )
-    if low < high:
+    negative = _mean_place_of_negatives(network, chosen, places)
+    if (low < high) if negative is None else (negative > -float(bias)):
         weight, bias, high, low = -weight, -bias, low, high
     convolution = network.localizer.to_modalities
+    classes = network.pixel_channels - 1
     with torch.no_grad():
         convolution.weight.zero_()
-        convolution.weight[1] = weight[:, None, None]
+        convolution.weight[1:] = weight[:, None, None]
         assert convolution.bias is not None
-        convolution.bias.copy_(torch.stack([torch.zeros(()), bias]))
+        convolution.bias[:1] = 0
+        convolution.bias[1:] = bias - math.log(classes)
     return Contrast(weight, bias, high, low)
+
+
+def _mean_place_of_negatives(
+    network: Localizer, views: Sequence[View], places: Sequence[Tensor]
+) -> float | None:
+    """Where fully negative images lie on the axis; None without any."""
+    found = [
+        place.mean()
+        for view, place in zip(views, places, strict=True)
+        if view.label != IGNORE and view.label not in network.roi
+    ]
+    return float(torch.stack(found).mean()) if found else None
 
 
 def largest_share(place: Tensor) -> float:

@@ -359,8 +359,8 @@ class Training:
 
 def _told(contrast: Contrast) -> str:
     return (
-        'the side of the main contrast that lies in islands is marked: its '
-        f'largest piece holds {100 * contrast.marked_connected:.0f} %, that '
+        'one side of the main contrast is marked: its largest connected '
+        f'piece holds {100 * contrast.marked_connected:.0f} % of it, that '
         f'of the other side {100 * contrast.rest_connected:.0f} %'
     )
 

@@ -70,6 +70,37 @@ def test_islands_are_marked_whatever_their_colour(
     assert torch.equal(contrast.weight, again.weight)
 
 
+def test_fully_negative_images_tell_which_side_is_marked(scanner, tmp_path):
+    """Here the connected ground is the region, and bare discs are not."""
+    torch.manual_seed(0)
+    architecture = Architecture(
+        encoder='test_efficientnet',
+        neck='map',
+        stride=8,
+        modalities=1,
+        pixel_head='softmax',
+    )
+    network = Localizer(architecture, ('none', 'a', 'b'), 'none').eval()
+    rng = np.random.default_rng(0)
+    views, masks = [], []
+    for number in range(4):
+        pixels, mask = islands(rng, (220, 160, 200), (90, 50, 130))
+        if number < 2:
+            pixels[:] = (90, 50, 130)
+            pixels += rng.integers(0, 15, pixels.shape, np.uint8)
+        path = tmp_path / f'{number}.png'
+        Image.fromarray(pixels).save(path)
+        label = 0 if number < 2 else number - 1
+        views.append(View(path, None, Box(0, 0, SIDE, SIDE), label, ()))
+        masks.append(mask)
+    mark_by_contrast(network, scanner, views)
+    scans = list(scanner.scan(network, views))
+    for scan, mask in zip(scans[2:], masks[2:], strict=True):
+        assert scan.pixel.shape[0] == 3
+        marked = np.kron(1 - scan.pixel[0], np.ones((8, 8)))
+        assert marked[~mask].mean() > marked[mask].mean() + 0.2
+
+
 def test_the_axis_has_unit_spread(network, scanner, tmp_path):
     rng = np.random.default_rng(1)
     path = tmp_path / 'one.png'
