@@ -22,8 +22,8 @@ from pathlib import Path
 
 from annotate_fields import annotate
 
-from napari_wsol.training.config import TrainingConfig
 from napari_wsol.training.loop import StepDone
+from napari_wsol.training.recipes import configure
 from napari_wsol.training.runner import train
 
 BENIGN = ('normal', 'polyp', 'low_grade_in', 'serrated_adenoma')
@@ -97,9 +97,8 @@ def main():
     labels = given.output.with_suffix('.csv')
     labels.parent.mkdir(parents=True, exist_ok=True)
     print(write_labels(given.source, labels), flush=True)
-    config = TrainingConfig(
-        **{**RECIPE, 'seed': given.seed, 'threads': given.threads}
-    )
+    stated = {**RECIPE, 'seed': given.seed, 'threads': given.threads}
+    config = configure('self-taught', **stated)
     began = time.perf_counter()
     for event in train(labels, config, given.output, resume=given.resume):
         if isinstance(event, StepDone) and event.step % 20:
