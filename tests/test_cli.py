@@ -400,3 +400,33 @@ def test_evaluate_tells_where_splits_were_mixed(
     assert main(words) == 0
     assert 'whatever their split' in one_line(capsys.readouterr().err)
     assert json.loads((tmp_path / 'report.json').read_text())['n_images'] == 2
+
+
+def test_train_looks_with_the_pixel_size_that_the_table_states(
+    picture, tmp_path
+):
+    """From the words on the command line to a model that is found again."""
+    rows = ['image,label,group,split,mpp']
+    for number in range(6):
+        name = f'{number}.png'
+        Image.open(picture).rotate(180 * (number % 2)).save(tmp_path / name)
+        split = 'val' if number >= 4 else 'train'
+        label = ('benign', 'malignant')[number % 2]
+        rows.append(f'{name},{label},p{number},{split},0.5')
+    (tmp_path / 'labels.csv').write_text('\n'.join(rows) + '\n')
+    words = ['train', str(tmp_path / 'labels.csv'), '--method', 'cam']
+    words += ['--output', str(tmp_path / 'run'), '--device', 'cpu']
+    for setting in (
+        'encoder=test_efficientnet',
+        'weights=random',
+        'epochs=1',
+        'batch=2',
+        'crop=64',
+        'margin=32',
+    ):
+        words += ['--set', setting]
+    assert main(words) == 0
+    card = read_folder(tmp_path / 'run' / 'model').card
+    assert card.method == 'cam'
+    assert card.mpp == 1.0
+    assert card.training.recipe['pooling'] == 'gap'
