@@ -48,6 +48,11 @@ class RasterSlide(Slide):
             pixel_size_note=note,
         )
 
+    @property
+    def held_bytes(self) -> int:
+        """All of the image's pixels."""
+        return self._pixels.nbytes
+
     def read_level(
         self, level: int, y: int, x: int, height: int, width: int
     ) -> RGB:

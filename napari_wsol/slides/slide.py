@@ -72,6 +72,11 @@ class Slide(ABC):
         return Box(0, 0, *self.shape)
 
     @property
+    def held_bytes(self) -> int:
+        """Of pixels that are kept in memory as long as the slide is open."""
+        return 0
+
+    @property
     def level_downsamples(self) -> tuple[tuple[float, float], ...]:
         """Level-0 pixels per pixel of each level, along y and x."""
         height, width = self.shape

@@ -117,6 +117,12 @@ class TrainingConfig(BaseModel):
         description='Decay of the moving average of the weights that is '
         'validated and saved in their place; 0: the weights themselves.',
     )
+    validate_every: int = Field(
+        3,
+        ge=1,
+        description='Epochs from one look at the validation images to the '
+        'next; the last epoch always has one.',
+    )
     patience: int | None = Field(
         None,
         ge=1,

@@ -151,8 +151,9 @@ def fit(
         began = time.perf_counter()
         epoch = len(training.history)
         figures = yield from training.epoch(batches)
-        with training.weights_that_count():
-            figures |= from_first(lambda: validate(network))
+        if (epoch + 1) % config.validate_every == 0 or epoch + 1 == epochs:
+            with training.weights_that_count():
+                figures |= from_first(lambda: validate(network))
         training.history.append(figures)
         if is_first():
             save_progress(training.state(), folder)

@@ -17,20 +17,35 @@ VALIDATION = 'validation_error'
 """The figure that decides which epoch is best."""
 
 
-def best_epoch(history: list[Figures]) -> int:
-    """The epoch of the lowest validation error, ties going to the later."""
-    errors = [row[VALIDATION] for row in history]
-    return max(i for i, error in enumerate(errors) if error == min(errors))
+def best_epoch(history: list[Figures]) -> int | None:
+    """The epoch of the lowest validation error, ties going to the later.
+
+    None where no epoch has been validated yet.
+    """
+    errors = _errors(history)
+    return max(
+        (e for e in errors if errors[e] == min(errors.values())), default=None
+    )
+
+
+def _errors(history: list[Figures]) -> dict[int, float]:
+    """The validation error of those epochs that have one."""
+    return {
+        epoch: row[VALIDATION]
+        for epoch, row in enumerate(history)
+        if VALIDATION in row
+    }
 
 
 def is_over(history: list[Figures], epochs: int, patience: int | None) -> bool:
     """Whether all epochs are done, or nothing got better for too long."""
     if len(history) >= epochs:
         return True
-    if patience is None or not history:
+    errors = _errors(history)
+    if patience is None or not errors:
         return False
-    errors = [row[VALIDATION] for row in history]
-    return len(errors) - 1 - errors.index(min(errors)) >= patience
+    first_best = min(e for e in errors if errors[e] == min(errors.values()))
+    return len(history) - 1 - first_best >= patience
 
 
 def save_progress(state: dict[str, Any], folder: Path) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import functools
+import threading
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from cachetools import LRUCache, cached
 from PIL import Image
 
 from napari_wsol.methods.terms import IGNORE
@@ -23,6 +25,12 @@ PixelMap = npt.NDArray[np.int64]
 WHOLE_IMAGE_CROPS = 16
 """An image of up to this many crops is sampled whole, a larger one around
 its fields."""
+
+OPEN_BYTES = 2**30
+"""What images that are kept open may hold in memory together."""
+
+HANDLE_BYTES = 2 * 2**20
+"""What one counts at least, so that there are not too many files open."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,12 @@ class View:
     seeds: Path | None = None
 
 
-@functools.lru_cache(maxsize=64)
+_open: LRUCache[Hashable, Slide] = LRUCache(
+    OPEN_BYTES, getsizeof=lambda slide: HANDLE_BYTES + slide.held_bytes
+)
+
+
+@cached(_open, lock=threading.Lock())
 def opened(path: Path, mpp: float | None) -> Slide:
     """The slide at a path, kept open; ``mpp`` overrides what it says."""
     size = None if mpp is None else PixelSize(mpp, mpp, 'data table')

@@ -114,6 +114,16 @@ def test_nothing_better_for_long_ends_a_stage(tiny):
     assert same(before, tiny.weights)
 
 
+def test_some_epochs_and_the_last_are_validated(tiny):
+    tiny.epochs = 5
+    tiny.validate = falling_then_flat([5, 3, 3])
+    events = tiny.fit(validate_every=2)
+    done = [e.figures for e in events if isinstance(e, EpochDone)]
+    assert [f.get('validation_error') for f in done] == [None, 5, None, 3, 3]
+    last = torch.load(tiny.folder / 'last.pt', weights_only=True)
+    assert same(tiny.weights, last['network'])
+
+
 @pytest.mark.parametrize(('checkpoint', 'file'), [('best', 1), ('last', 2)])
 def test_the_best_or_the_last_weights_are_handed_on(tiny, checkpoint, file):
     kept = []

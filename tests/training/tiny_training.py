@@ -83,6 +83,7 @@ class Tiny:
                 'device': 'cpu',
                 'precision': 'float32',
                 'warmup_steps': 2,
+                'validate_every': 1,
                 'learning_rate_encoder': 1e-3,
                 **settings,
             }
