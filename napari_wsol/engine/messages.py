@@ -5,14 +5,14 @@ block service of ``engine.blocks``. A request carries the number of its job
 (``EngineClient.next_job``); each event of that job travels in an ``Envelope``
 with the same number, which the client takes off again.
 
-A job gives any number of ``Progress`` and ``ChunkDone``, then exactly one of
-``CLOSING``.
+A job gives any number of ``Progress``, ``ChunkDone`` and, where it trains,
+``TrainingStep``, then exactly one of ``CLOSING``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from napari_wsol.inference.settings import (
     ChunkDone,
@@ -21,6 +21,20 @@ from napari_wsol.inference.settings import (
     Progress,
 )
 from napari_wsol.slides.pixel_size import PixelSize
+from napari_wsol.training.reports import (
+    EpochFigures,
+    Judgement,
+    Paused,
+    Preview,
+    PreviewDone,
+    Suggestion,
+    TrainingProgress,
+    TrainingRemark,
+    TrainingStep,
+)
+
+if TYPE_CHECKING:
+    from napari_wsol.projects.verdict import Comparison
 
 __all__ = [
     'CLOSING',
@@ -31,17 +45,33 @@ __all__ = [
     'DescribeDevices',
     'Devices',
     'Envelope',
+    'EpochFigures',
     'Event',
     'Failed',
     'FileImage',
     'Finished',
     'ImageSource',
+    'JudgeRequest',
+    'Judged',
+    'Judgement',
+    'Paused',
     'PredictRequest',
     'Prediction',
+    'Preview',
+    'PreviewDone',
     'Progress',
     'Ready',
     'Request',
     'Shutdown',
+    'Steer',
+    'SuggestRequest',
+    'Suggested',
+    'Suggestion',
+    'TrainRequest',
+    'Trained',
+    'TrainingProgress',
+    'TrainingRemark',
+    'TrainingStep',
     'ViewerImage',
 ]
 
@@ -97,10 +127,79 @@ class DescribeDevices:
 
 
 @dataclass(frozen=True)
+class TrainRequest:
+    """Train in a project; answered by TrainingStep, Progress, Trained.
+
+    Parameters
+    ----------
+    project
+        Folder of the project.
+    run
+        Name of the run's folder in ``runs``.
+    settings
+        Names and values that go before those of the speed
+        (``projects.recipe.config_of``).
+    preview
+        Where to look after each epoch.
+    resume
+        Go on with the run, in the settings that it was started with.
+    """
+
+    job: int
+    project: str
+    run: str
+    speed: Literal['quick', 'full']
+    settings: tuple[tuple[str, Any], ...] = ()
+    preview: Preview | None = None
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class SuggestRequest:
+    """Ask what to label next; answered by Progress, Suggested.
+
+    Parameters
+    ----------
+    images
+        Paths, and µm per pixel where the file does not state it.
+    count
+        How many fields to suggest at most.
+    """
+
+    job: int
+    project: str
+    model: str
+    images: tuple[tuple[str, float | None], ...]
+    count: int
+
+
+@dataclass(frozen=True)
+class JudgeRequest:
+    """Ask what a model takes items for; answered by Progress, Judged."""
+
+    job: int
+    project: str
+    model: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Cancel:
     """Stop a job after the batch in hand."""
 
     job: int
+
+
+@dataclass(frozen=True)
+class Steer:
+    """What a training is to do from now on.
+
+    ``pause`` frees the processor within a step and keeps the memory;
+    ``finish`` ends after the running epoch and keeps what there is.
+    """
+
+    job: int
+    what: Literal['pause', 'go on', 'finish']
 
 
 @dataclass(frozen=True)
@@ -132,6 +231,45 @@ class Finished:
 
 
 @dataclass(frozen=True)
+class Trained:
+    """A run's end: its model lies in the run, and waits for Keep or Discard.
+
+    Parameters
+    ----------
+    run
+        Name of the run's folder.
+    comparison
+        The model it started from against the new one, on held-out items.
+    seconds
+        It took, pauses left out.
+    """
+
+    job: int
+    run: str
+    comparison: Comparison
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Suggested:
+    """What to label next, best first."""
+
+    job: int
+    suggestions: tuple[Suggestion, ...]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a model takes items for, in the order in which they were named.
+
+    Items whose image cannot be read are left out.
+    """
+
+    job: int
+    judgements: tuple[Judgement, ...]
+
+
+@dataclass(frozen=True)
 class Failed:
     """A job ended with an error.
 
@@ -151,10 +289,20 @@ class Cancelled:
     job: int
 
 
-Closing = Finished | Failed | Cancelled | Devices
-Event = Progress | ChunkDone | Closing
+Closing = (
+    Finished | Failed | Cancelled | Devices | Trained | Suggested | Judged
+)
+Event = Progress | ChunkDone | TrainingStep | Closing
 
-CLOSING = (Finished, Failed, Cancelled, Devices)
+CLOSING = (
+    Finished,
+    Failed,
+    Cancelled,
+    Devices,
+    Trained,
+    Suggested,
+    Judged,
+)
 """The events that end a job."""
 
 
