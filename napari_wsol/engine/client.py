@@ -29,6 +29,7 @@ from napari_wsol.engine.messages import (
 from napari_wsol.engine.process import EngineProcess
 from napari_wsol.engine.session import Job, Session
 from napari_wsol.settings import cache_folder
+from napari_wsol.training.steering import Wish
 
 if TYPE_CHECKING:
     from napari_wsol.engine.door import Link
@@ -160,6 +161,21 @@ class EngineClient:
             self._cancelled.add(job)
             if job in self._jobs:
                 self._stop(self._jobs[job])
+
+    def steer(self, job: int, what: Wish) -> bool:
+        """Pause a training, go on with it, or finish it early.
+
+        Returns
+        -------
+        bool
+            Whether the job runs, so that the engine could be told.
+        """
+        with self._lock:
+            return (
+                self._session is not None
+                and job in self._jobs
+                and self._session.steer(self._jobs[job], what)
+            )
 
     def close(self, patience: float = 2.0) -> None:
         """End the engine; jobs that are left end as cancelled.

@@ -32,6 +32,7 @@ from napari_wsol.training.reports import (
     TrainingRemark,
     TrainingStep,
 )
+from napari_wsol.training.steering import Wish
 
 if TYPE_CHECKING:
     from napari_wsol.projects.verdict import Comparison
@@ -199,7 +200,7 @@ class Steer:
     """
 
     job: int
-    what: Literal['pause', 'go on', 'finish']
+    what: Wish
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,17 @@ from napari_wsol.engine.messages import (
     Envelope,
     Event,
     Failed,
+    Paused,
     Progress,
     Ready,
     Request,
     Shutdown,
+    Steer,
+    TrainingProgress,
+    TrainingStep,
 )
 from napari_wsol.errors import CancelledError, WsolError
+from napari_wsol.training.steering import Steering
 
 if TYPE_CHECKING:
     from napari_wsol.engine.door import Link
@@ -50,14 +55,19 @@ class JobContext:
         Reads images that exist only in the viewer.
     threads
         How many threads the job may compute with.
+    steering
+        What the user wants of a training meanwhile.
     """
 
     cancelled: Callable[[], bool]
     blocks: BlockReader
     threads: int
+    steering: Steering
 
 
-JobEvents: TypeAlias = Generator[Progress | ChunkDone, None, Closing]
+JobEvents: TypeAlias = Generator[
+    Progress | ChunkDone | TrainingStep, None, Closing
+]
 Job: TypeAlias = Callable[[Any, JobContext], JobEvents]
 
 
@@ -97,6 +107,7 @@ class EngineServer:
         self._blocks = blocks
         self._threads = threads
         self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._steering: dict[int, Steering] = {}
         self._cancelled: set[int] = set()
         self._closing = threading.Event()
 
@@ -123,10 +134,14 @@ class EngineServer:
         """Sort what the viewer sends; see to it that the process ends."""
         try:
             while not isinstance(message := self._link.recv(), Shutdown):
-                if isinstance(message, Cancel):
-                    self._cancelled.add(message.job)
-                else:
-                    self._requests.put(message)
+                match message:
+                    case Cancel(job):
+                        self._cancelled.add(job)
+                    case Steer(job, what):
+                        if job in self._steering:
+                            self._steering[job].follow(what)
+                    case _:
+                        self._prepare(message)
         except (EOFError, OSError):
             pass
         finally:
@@ -134,6 +149,19 @@ class EngineServer:
             self._requests.put(None)
             time.sleep(LAST_SECONDS)
             os._exit(1)
+
+    def _prepare(self, request: Request) -> None:
+        """Have a job done; from now on it can be steered."""
+        job = request.job
+
+        def cancelled() -> bool:
+            return self._closing.is_set() or job in self._cancelled
+
+        def announce(paused: bool) -> None:
+            self._send(job, Paused(paused))
+
+        self._steering[job] = Steering(cancelled, announce)
+        self._requests.put(request)
 
     def _warm_up(self) -> None:
         try:
@@ -170,34 +198,37 @@ class EngineServer:
                 'bug report.',
                 traceback.format_exc(),
             )
+        finally:
+            del self._steering[job]
         return closing
 
     def _relay(self, request: Request) -> Closing:
         """Run a job and send its events on, progress not too often."""
         job = request.job
-
-        def cancelled() -> bool:
-            return self._closing.is_set() or job in self._cancelled
-
-        context = JobContext(cancelled, self._blocks, self._threads)
+        steering = self._steering[job]
+        cancelled = steering.cancelled
+        context = JobContext(cancelled, self._blocks, self._threads, steering)
         events = self._registry.jobs[type(request)](request, context)
-        last = Progress(0, 0, '', 0, 0)
-        last_time = 0.0
+        told: object = None
+        told_at = 0.0
         while not cancelled():
             try:
                 event = next(events)
             except StopIteration as end:
                 closing: Closing = end.value
                 return closing
-            if isinstance(event, Progress):
-                now = time.monotonic()
-                if (
-                    now - last_time < PROGRESS_SECONDS
-                    and event.message == last.message
-                    and event.done < event.total
-                ):
+            if isinstance(event, Progress | TrainingProgress):
+                now, about = time.monotonic(), _about(event)
+                if about == told and now - told_at < PROGRESS_SECONDS:
                     continue
-                last, last_time = event, now
+                told, told_at = about, now
             self._send(job, event)
         events.close()
         return Cancelled(job)
+
+
+def _about(event: Progress | TrainingProgress) -> object:
+    """What an event speaks of: one that differs is worth telling at once."""
+    if isinstance(event, Progress):
+        return event.message, event.done >= event.total
+    return event.stage, event.step >= event.steps

@@ -10,8 +10,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from napari_wsol import __version__
-from napari_wsol.engine.messages import Cancel, Envelope, Event, Ready
+from napari_wsol.engine.messages import (
+    Cancel,
+    Envelope,
+    Event,
+    Ready,
+    Steer,
+)
 from napari_wsol.engine.process import EngineProcess
+from napari_wsol.training.steering import Wish
 
 if TYPE_CHECKING:
     from napari_wsol.engine.door import Hello, Link
@@ -106,6 +113,12 @@ class Session:
         job.deadline = threading.Timer(grace, self._kill_stuck, (job,))
         job.deadline.daemon = True
         job.deadline.start()
+
+    def steer(self, job: Job, what: Wish) -> bool:
+        """Tell the process about its job; whether it could be told."""
+        return self.running is job and self.send(
+            pickle.dumps(Steer(job.number, what))
+        )
 
     def listen(
         self, link: Link, take: Callable[[Ready | Envelope], None]

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 import psutil
 
-from napari_wsol.engine.client import EngineClient
+from napari_wsol.engine.crew import EngineCrew
 from napari_wsol.widgets.preferences import Preferences, read_preferences
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _sessions: WeakKeyDictionary[Any, Session] = WeakKeyDictionary()
 
 
 class Session:
-    """One engine process and one folder of maps, shared by widgets.
+    """The engines and one folder of maps, shared by widgets.
 
     Both last as long as a widget uses them: closing the viewer deletes its
     widgets, so the engine ends with the viewer at the latest.
@@ -35,7 +35,7 @@ class Session:
     Parameters
     ----------
     client
-        Talks to the engine process.
+        Talks to the engine processes (``EngineCrew``).
     preferences
         As they were when the first widget opened.
     """
@@ -107,14 +107,14 @@ def session_of(viewer: Viewer, client: Any = None) -> Session:
     viewer
         Kept weakly.
     client
-        Used instead of a new ``EngineClient`` where a session is begun.
+        Used instead of a new ``EngineCrew`` where a session is begun.
     """
     viewer = bare_viewer(viewer)
     session = _sessions.get(viewer)
     if session is None or session.ended:
         preferences = read_preferences()
         if client is None:
-            client = EngineClient(log_folder=preferences.cache / 'logs')
+            client = EngineCrew(log_folder=preferences.cache / 'logs')
         session = _sessions[viewer] = Session(client, preferences)
     return session
 

@@ -11,7 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_wsol.engine.messages import ChunkDone, Finished, Progress
+from napari_wsol.engine.messages import (
+    ChunkDone,
+    Finished,
+    Progress,
+    TrainingProgress,
+    TrainRequest,
+)
 from napari_wsol.engine.server import JobContext, JobEvents, JobRegistry
 from napari_wsol.errors import BadInputError
 from napari_wsol.slides.geometry import Box
@@ -111,6 +117,20 @@ def blocks(request: Fake, context: JobContext) -> JobEvents:
     return Finished(request.job, (pixels.shape, pixels.tobytes()))
 
 
+def train(request: TrainRequest, context: JobContext) -> JobEvents:
+    """An epoch of ten steps a second, until told to finish."""
+    steering, epoch = context.steering, 0
+    while not steering.finishing:
+        epoch += 1
+        for step in range(1, 11):
+            time.sleep(0.01)
+            steering.hold()
+            yield TrainingProgress(
+                'fake', 1, 1, epoch, 99, step, 10, 100.0, 9.0
+            )
+    return Finished(request.job, {'epochs': epoch, 'pid': os.getpid()})
+
+
 def do(request: Fake, context: JobContext) -> JobEvents:
     """Find the job of a request by its name."""
     job: Callable[[Fake, JobContext], JobEvents] = globals()[request.kind]
@@ -127,5 +147,5 @@ def break_down(threads: int) -> None:
     sys.exit(3)
 
 
-JOBS = JobRegistry({Fake: do}, warm_up)
+JOBS = JobRegistry({Fake: do, TrainRequest: train}, warm_up)
 BROKEN = JobRegistry({Fake: do}, break_down)
