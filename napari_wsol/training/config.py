@@ -16,6 +16,11 @@ class TrainingConfig(BaseModel):
 
     method: MethodName = 'self-taught'
     negative_class: str | None = None
+    classes: tuple[str, ...] | None = Field(
+        None,
+        description='All that the model shall tell apart, where it learns '
+        'from a parent that knows more than is labelled; None: the labels.',
+    )
     name: str = 'my-model'
     title: str = ''
     finds: str = ''
@@ -150,7 +155,7 @@ class TrainingConfig(BaseModel):
     erase_from: int = 1
     seeds_from: Literal['class-map', 'max-min-uncertainty', 'contrast'] = (
         Field(
-            'contrast',
+            'max-min-uncertainty',
             description='Whose map negev draws its seeds from: the '
             "classifier's class map, as published, a max-min localizer's, or "
             "that of the tissue's main contrast.",
@@ -165,19 +170,22 @@ class TrainingConfig(BaseModel):
     easy_weighting: bool = True
     masked_weight: float = 0.0
 
-    teacher: Literal['auto', 'contrast', 'max-min-uncertainty'] = Field(
+    guide: Literal['auto', 'contrast', 'none'] = Field(
         'auto',
-        description="Whose map the first student learns from: the tissue's "
-        'main contrast, or a max-min localizer; by default the latter where '
-        'a class is fully negative.',
+        description='What shows the localizers of max-min uncertainty and '
+        "min-max entropy where to begin: the tissue's main contrast, or "
+        'nothing, as published. By default the contrast, unless a class is '
+        'fully negative.',
+    )
+    teacher: Literal['contrast', 'max-min-uncertainty', 'parent'] = Field(
+        'max-min-uncertainty',
+        description='Whose map the first student learns from: that of a '
+        "max-min localizer, of the tissue's main contrast, or of the model "
+        'that the run starts from, whose weights the students then start '
+        'from, too.',
     )
     contrast_stride: int = 16
-    rounds: int | None = Field(
-        None,
-        ge=0,
-        description='Students, one after the other; None: 6, or 2 where a '
-        'class is fully negative.',
-    )
+    rounds: int = Field(3, ge=0, description='Students, one after the other.')
     student_epochs: int = Field(15, ge=1)
     student_stride: int = 4
     student_margin: int = Field(
@@ -198,7 +206,7 @@ class TrainingConfig(BaseModel):
         )
     )
     ranked_rounds: int = Field(
-        3, ge=0, description="Rounds that go by ranks in one image's map."
+        0, ge=0, description="Rounds that go by ranks in one image's map."
     )
     foreground_rank: float = Field(
         0.15, gt=0, lt=1, description='Share of pixels taken as sure ROI.'
@@ -207,10 +215,10 @@ class TrainingConfig(BaseModel):
         0.15, gt=0, lt=1, description='Share taken as sure background.'
     )
     foreground_pooled: float = Field(
-        0.4, gt=0, lt=1, description='The same of all pixels.'
+        0.8, gt=0, lt=1, description="Of all images' pixels above the turn."
     )
     background_pooled: float = Field(
-        0.4, gt=0, lt=1, description='The same of all pixels.'
+        0.8, gt=0, lt=1, description='Of those below it.'
     )
     foreground_confidence: float = Field(
         0.7, gt=0, lt=1, description='From which value on it is sure ROI.'

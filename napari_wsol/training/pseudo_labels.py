@@ -31,28 +31,53 @@ class Bands:
 
     ``'rank'``: per image, the ``foreground`` share of pixels with the highest
     ROI probability and the ``background`` share with the lowest.
-    ``'pooled'``: the same of the pixels of all images together, so that one
-    image may hold more than another.
+    ``'pooled'``: of the pixels of all images together, so that one image may
+    hold more than another, the ``foreground`` share with the highest values
+    of those above ``turns_at``, and the ``background`` share with the lowest
+    of those below.
     ``'confidence'``: ROI probability from ``foreground`` on, or up to
-    ``background``; of a map that turns at one half.
+    ``background``, of a map that turns at one half; where it turns elsewhere,
+    both are moved by as many log-odds.
     ``'class-map'``: the same of the classifier's map of the image's class,
     stretched between its minimum and its maximum.
+
+    Parameters
+    ----------
+    turns_at
+        The ROI probability between background and ROI; None: half of all
+        pixels lie above it.
     """
 
     kind: Literal['rank', 'pooled', 'confidence', 'class-map']
     foreground: float
     background: float
+    turns_at: float | None = None
 
-    def around(self, threshold: float) -> Bands:
-        """The same confidences of a map that turns at ``threshold``.
-
-        They are moved by as many log-odds as the threshold is from one half.
-        """
-        return Bands(
-            self.kind,
-            _moved(self.foreground, threshold),
-            _moved(self.background, threshold),
+    def as_confidence(self, scans: Sequence[Scan]) -> Bands:
+        """What ``'pooled'`` and ``'confidence'`` mean for these maps."""
+        if self.kind == 'confidence':
+            turn = 0.5 if self.turns_at is None else self.turns_at
+            return Bands(
+                self.kind,
+                _moved(self.foreground, turn),
+                _moved(self.background, turn),
+            )
+        pixels = np.concatenate([1 - s.pixel[0].ravel() for s in scans])
+        turn = (
+            float(np.median(pixels))
+            if self.turns_at is None
+            else self.turns_at
         )
+        above, below = pixels[pixels >= turn], pixels[pixels < turn]
+        return Bands(
+            'confidence',
+            _quantile(above, 1 - self.foreground, turn),
+            _quantile(below, self.background, turn),
+        )
+
+
+def _quantile(values: FloatMap, share: float, otherwise: float) -> float:
+    return float(np.quantile(values, share)) if len(values) else otherwise
 
 
 def _moved(confidence: float, threshold: float) -> float:
@@ -86,9 +111,14 @@ class Teachers:
         files = _files(views, folder, SUFFIX)
         if not _is_finished(folder):
             scans = self._scans(views)
-            if bands.kind == 'pooled':
-                bands = _pooled(scans, bands)
             roi, names = self.networks[0].roi, self._names()
+            unsure = [
+                scan
+                for scan in scans
+                if scan is not None and _may_hold_roi(scan, roi)
+            ]
+            if bands.kind in ('pooled', 'confidence') and unsure:
+                bands = bands.as_confidence(unsure)
             for view, scan, path in zip(views, scans, files, strict=True):
                 if scan is not None:
                     labels = sure_pixels(scan, bands, roi)
@@ -158,15 +188,8 @@ def _finish(folder: Path) -> None:
     (folder / FINISHED).touch()
 
 
-def _pooled(scans: Sequence[Scan | None], bands: Bands) -> Bands:
-    """Shares of all pixels as the confidences that part them."""
-    pixels = np.concatenate(
-        [1 - scan.pixel[0].ravel() for scan in scans if scan is not None]
-        or [np.zeros(1)]
-    )
-    high = float(np.quantile(pixels, 1 - bands.foreground))
-    low = float(np.quantile(pixels, bands.background))
-    return Bands('confidence', high, low)
+def _may_hold_roi(scan: Scan, roi: list[int]) -> bool:
+    return scan.view.label == IGNORE or scan.view.label in roi
 
 
 def sure_pixels(scan: Scan, bands: Bands, roi: list[int]) -> PixelMap:
@@ -176,7 +199,7 @@ def sure_pixels(scan: Scan, bands: Bands, roi: list[int]) -> PixelMap:
     where the image carries no label.
     """
     label, channels = scan.view.label, len(scan.pixel)
-    if label != IGNORE and label not in roi:
+    if not _may_hold_roi(scan, roi):
         return np.zeros(scan.pixel.shape[1:], np.int64)
     probability = 1 - scan.pixel[0]
     if bands.kind == 'class-map' and label != IGNORE:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from napari_wsol.models.card import Architecture, MethodName, ModelCard
 from napari_wsol.training.config import TrainingConfig
 
+Speed = Literal['quick', 'full']
 Lesson = Literal['labels', 'pixels', 'seeds']
 BandKind = Literal['rank', 'pooled', 'confidence', 'class-map']
 
 ONE_CLASSIFIER: dict[str, Any] = {'modalities': 1, 'pooling': 'gap'}
+
+PARENT: Literal['parent'] = 'parent'
+"""The model that a run starts from, where it teaches the first stage."""
 
 NO_SECOND_LOOK = ('masked_weight', 0.0)
 """Only the model itself has to tell foreground from background alone."""
@@ -37,10 +42,84 @@ DEFAULTS: dict[MethodName, dict[str, Any]] = {
 """Where a method's own settings differ from those of ``TrainingConfig``."""
 
 
+SPEEDS: dict[Speed, dict[str, Any]] = {
+    'quick': {
+        'rounds': 1,
+        'freeze_encoder': True,
+        'cached_versions': 4,
+        'student_epochs': 12,
+        'masked_weight': 0.0,
+    },
+    'full': {'rounds': 2},
+}
+"""What fine-tuning does, beyond the default method."""
+
+
 def configure(method: MethodName, **stated: Any) -> TrainingConfig:
     """The method's settings, those stated going before its defaults."""
     return TrainingConfig(
         **{**DEFAULTS[method], **stated, 'method': method},
+    )
+
+
+def fine_tuning(
+    speed: Speed,
+    *,
+    parent: bool,
+    negative_class: str | None = None,
+    **stated: Any,
+) -> TrainingConfig:
+    """Settings to go on learning from a few labels.
+
+    Parameters
+    ----------
+    speed
+        ``'quick'``: upon features of an encoder that does not learn, kept on
+        disk; ``'full'``: all weights.
+    parent
+        Whether there is a model to start from; its own maps, wherever they
+        are sure, then teach beside the labels. Without one, those of the
+        tissue's main contrast or of a max-min localizer do.
+    """
+    first = 'contrast' if speed == 'quick' else 'max-min-uncertainty'
+    return configure(
+        'self-taught',
+        **{
+            'teacher': PARENT if parent else first,
+            'negative_class': negative_class,
+            **SPEEDS[speed],
+            **stated,
+        },
+    )
+
+
+def like_parent(
+    config: TrainingConfig, card: ModelCard, labels: Sequence[str]
+) -> TrainingConfig:
+    """The settings with all that a parent's weights ask for.
+
+    Its encoder, its neck and heads, its pixel size, its fully negative class
+    and, unless they are stated, its classes together with new ``labels``.
+    """
+    theirs = card.architecture
+    taken = {
+        name: getattr(theirs, name)
+        for name in (
+            *('encoder', 'encoder_head', 'channels', 'pooling', 'kmax'),
+            *('attention_gate', 'kmin', 'alpha', 'dropout', 'sharpness'),
+            'classifier_scale',
+        )
+    }
+    if theirs.neck == 'pyramid':
+        taken['student_stride'] = theirs.stride
+    if config.classes is None:
+        taken['classes'] = tuple(dict.fromkeys((*card.classes, *labels)))
+    return config.model_copy(
+        update={
+            **taken,
+            'mpp': config.mpp or card.mpp,
+            'negative_class': config.negative_class or card.negative_class,
+        }
     )
 
 
@@ -54,6 +133,8 @@ class Stage:
         Also of its folder in the run.
     method
         For ``methods.registry.create_method``.
+    epochs
+        0 where nothing is learned; its classifier then knows nothing.
     margin
         Context along each side of its crops, in working px.
     taught_by
@@ -98,7 +179,7 @@ def stages_of(config: TrainingConfig) -> tuple[Stage, ...]:
         case 'cam':
             return (_classifier(config),)
         case 'min-max-entropy' | 'max-min-uncertainty':
-            return (_localizer(config, 'localizer', config.method),)
+            return _localizer(config, 'localizer', config.method)
         case 'negev':
             return _negative_evidence(config)
         case 'pseudo-label':
@@ -128,15 +209,17 @@ def stages_of(config: TrainingConfig) -> tuple[Stage, ...]:
 
 
 def _negative_evidence(config: TrainingConfig) -> tuple[Stage, ...]:
+    earlier: tuple[Stage, ...]
     match config.seeds_from:
         case 'class-map':
-            first = _classifier(config)
+            earlier = (_classifier(config),)
         case 'max-min-uncertainty':
-            first = _localizer(config, 'localizer', 'max-min-uncertainty')
+            earlier = _localizer(config, 'localizer', 'max-min-uncertainty')
         case 'contrast':
-            first = _contrast(config)
+            earlier = (_contrast(config),)
+    first = earlier[-1]
     return (
-        first,
+        *earlier,
         Stage(
             'decoder',
             'negev',
@@ -159,18 +242,13 @@ def _negative_evidence(config: TrainingConfig) -> tuple[Stage, ...]:
 
 
 def _self_taught(config: TrainingConfig) -> tuple[Stage, ...]:
-    knows_background = config.negative_class is not None
-    teacher = config.teacher
-    if teacher == 'auto':
-        teacher = 'max-min-uncertainty' if knows_background else 'contrast'
-    stages: tuple[Stage, ...] = (
-        _contrast(config)
-        if teacher == 'contrast'
-        else _localizer(config, 'teacher', 'max-min-uncertainty'),
-    )
+    stages: tuple[Stage, ...] = ()
+    match config.teacher:
+        case 'contrast':
+            stages = (_contrast(config),)
+        case 'max-min-uncertainty':
+            stages = _localizer(config, 'teacher', config.teacher)
     rounds = config.rounds
-    if rounds is None:
-        rounds = 2 if knows_background else 6
     for number in range(1, rounds + 1):
         stages += (
             Stage(
@@ -185,9 +263,10 @@ def _self_taught(config: TrainingConfig) -> tuple[Stage, ...]:
                 ),
                 config.student_epochs,
                 config.student_margin,
-                taught_by=(stages[-1].name,),
+                taught_by=(stages[-1].name if stages else PARENT,),
                 lesson='pixels',
                 bands=_bands(config, number),
+                starts_from=PARENT if config.teacher == PARENT else None,
                 seed=100 + number,
                 settings=() if number == rounds else (NO_SECOND_LOOK,),
             ),
@@ -219,8 +298,6 @@ def _bands(config: TrainingConfig, round_: int) -> BandKind:
     """Early maps rank pixels well, but know little of areas."""
     if config.bands != 'auto':
         return config.bands
-    if config.negative_class is not None:
-        return 'confidence'
     return 'rank' if round_ <= config.ranked_rounds else 'pooled'
 
 
@@ -234,19 +311,31 @@ def _classifier(config: TrainingConfig) -> Stage:
     )
 
 
-def _localizer(config: TrainingConfig, name: str, method: str) -> Stage:
-    softmax = config.negative_class is not None
-    return Stage(
+def _localizer(
+    config: TrainingConfig, name: str, method: str
+) -> tuple[Stage, ...]:
+    """A localizer that is shown a second look, and what guides it."""
+    knows_background = config.negative_class is not None
+    guide = config.guide
+    if guide == 'auto':
+        guide = 'none' if knows_background else 'contrast'
+    localizer = Stage(
         name,
         method,
         _architecture(
             config,
             neck='pyramid',
-            modalities=1 if softmax else config.modalities,
-            pixel_head='softmax' if softmax else 'class-maps',
+            modalities=1 if knows_background else config.modalities,
+            pixel_head='softmax' if knows_background else 'class-maps',
         ),
         config.epochs,
         config.margin,
+    )
+    if guide == 'none':
+        return (localizer,)
+    contrast = replace(_contrast(config), epochs=0)
+    return contrast, replace(
+        localizer, taught_by=(contrast.name,), lesson='pixels', bands='rank'
     )
 
 

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import torch
 from napari_wsol.errors import BadInputError
 from napari_wsol.methods.registry import create_method
 from napari_wsol.models.card import (
+    Architecture,
     ModelCard,
     Normalization,
     TrainingRecord,
@@ -22,7 +24,9 @@ from napari_wsol.models.encoders import (
     load_imagenet_weights,
     normalization_of,
 )
-from napari_wsol.models.loading import load_model, save_model
+from napari_wsol.models.folder import read_folder
+from napari_wsol.models.inheritance import inherit
+from napari_wsol.models.loading import LoadedModel, load_model, save_model
 from napari_wsol.models.localizer import Localizer
 from napari_wsol.training.augmentation import ColourJitter
 from napari_wsol.training.batches import Sampler
@@ -33,9 +37,11 @@ from napari_wsol.training.loop import EpochDone, Remark, StepDone, fit
 from napari_wsol.training.processes import from_first, is_first
 from napari_wsol.training.pseudo_labels import Bands, Teachers
 from napari_wsol.training.recipes import (
+    PARENT,
     BandKind,
     Stage,
     halo_of,
+    like_parent,
     stages_of,
 )
 from napari_wsol.training.scanning import Scanner, validation_figures
@@ -71,6 +77,7 @@ def train(
     *,
     resume: bool = False,
     init: Path | None = None,
+    features: Path | None = None,
 ) -> Iterator[TrainingEvent]:
     """Train a model from a data set; it lies in ``output / 'model'`` then.
 
@@ -84,15 +91,19 @@ def train(
     resume
         Go on with the run in ``output``; needs the same configuration.
     init
-        A model folder to start the weights from, instead of ImageNet's.
+        A model folder to start the weights from, instead of ImageNet's. With
+        the setting ``teacher='parent'`` it also teaches, and architecture,
+        classes and pixel size are its own.
+    features
+        Where features of frozen encoders are kept, for other runs too; None:
+        in the run's folder.
 
     Raises
     ------
     BadInputError
         Before anything runs, where table, configuration or folder are bad.
     """
-    table = read_table(source)
-    training = Training(table, with_working_mpp(table, config), init)
+    training = Training.of(read_table(source), config, init, features)
     training.check(output, resume=resume)
     return training.run(output, resume=resume)
 
@@ -122,12 +133,28 @@ class Training:
     table: DataTable
     config: TrainingConfig
     init: Path | None = None
+    features: Path | None = None
+
+    @classmethod
+    def of(
+        cls,
+        table: DataTable,
+        config: TrainingConfig,
+        init: Path | None = None,
+        features: Path | None = None,
+    ) -> Training:
+        """A run whose settings follow from its data and its parent."""
+        if init is not None and config.teacher == PARENT:
+            card = read_folder(init).card
+            config = like_parent(config, card, table.labels)
+        return cls(table, with_working_mpp(table, config), init, features)
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The model's classes: the fully negative one first, then sorted."""
+        """The model's classes: the fully negative one first."""
         negative = self.config.negative_class
-        rest = tuple(c for c in self.table.labels if c != negative)
+        named = self.config.classes or self.table.labels
+        rest = tuple(c for c in named if c != negative)
         return (negative, *rest) if negative else rest
 
     @property
@@ -137,19 +164,43 @@ class Training:
 
     def check(self, output: Path, *, resume: bool) -> None:
         """Say what stands in the way, before anything runs."""
-        negative = self.config.negative_class
-        if negative and negative not in self.table.labels:
+        config, source = self.config, self.table.source
+        labels = self.table.labels
+        negative = config.negative_class
+        if negative and negative not in (*labels, *(config.classes or ())):
             raise BadInputError(
-                f'No row of "{self.table.source}" is labelled "{negative}", '
-                'the class said to be fully negative; it has: '
-                f'{", ".join(self.table.labels)}.'
+                f'No row of "{source}" is labelled "{negative}", the class '
+                f'said to be fully negative; it has: {", ".join(labels)}.'
             )
-        if len(self.classes) < 2:
+        if config.classes and (
+            strange := [c for c in labels if c not in config.classes]
+        ):
             raise BadInputError(
-                f'"{self.table.source}" has the label '
-                f'"{self.classes[0]}" only. Two classes are needed, or '
-                'positives and a fully negative class.'
+                f'Rows of "{source}" are labelled {", ".join(strange)}, '
+                'which is none of the classes to tell apart: '
+                f'{", ".join(config.classes)}.'
             )
+        if len(labels) < 2:
+            raise BadInputError(
+                f'"{source}" has the label "{labels[0]}" only. Two classes '
+                'are needed, or positives and a fully negative class.'
+            )
+        if config.teacher == PARENT and self.init is None:
+            raise BadInputError(
+                'The setting teacher=parent needs a model to start from '
+                '(--init).'
+            )
+        if self.init is not None:
+            theirs = self.parent.card.architecture
+            if (theirs.encoder, theirs.encoder_head) != (
+                config.encoder,
+                config.encoder_head,
+            ):
+                raise BadInputError(
+                    f'The model "{self.parent.card.name}" has another encoder '
+                    f'({_named(theirs)}) than the run ({_named(config)}): '
+                    'choose the same.'
+                )
         if is_first():
             _check_folder(output, self._resolved(), resume=resume)
 
@@ -183,6 +234,8 @@ class Training:
             )
         scanner = Scanner(self.normalization, config.mpp, margin=config.margin)
         networks: dict[str, Localizer] = {}
+        if config.teacher == PARENT:
+            networks[PARENT] = self._parent_in_own_terms()
         for stage in stages_of(config):
             taught, words = self._taught(
                 stage, networks, scanner, views, validation, output
@@ -193,21 +246,23 @@ class Training:
             if stage.by_contrast:
                 found = mark_by_contrast(network, scanner, views)
                 yield StageDone(stage.name, _told(found))
-            yield from fit(
-                network,
-                create_method(
-                    stage.method,
-                    config.model_dump() | dict(stage.settings),
-                ),
-                self.sampler(taught, network.roi, stage),
-                lambda net: validation_figures(net, scanner, validation),
-                config,
-                output / stage.name,
-                epochs=stage.epochs,
-                stage=stage.name,
-                resume=resume,
-                frozen=stage.frozen,
-            )
+            if stage.epochs:
+                yield from fit(
+                    network,
+                    create_method(
+                        stage.method,
+                        config.model_dump() | dict(stage.settings),
+                    ),
+                    self.sampler(taught, network.roi, stage),
+                    lambda net: validation_figures(net, scanner, validation),
+                    config,
+                    output / stage.name,
+                    epochs=stage.epochs,
+                    stage=stage.name,
+                    resume=resume,
+                    frozen=stage.frozen,
+                    features=self.features,
+                )
             networks[stage.name] = network
         if is_first():
             card = self.card(network, calibrate(network, scanner, validation))
@@ -240,18 +295,17 @@ class Training:
         teachers = Teachers(
             [networks[name] for name in stage.taught_by],
             scanner,
-            keep_wrong=self.config.keep_wrong,
+            keep_wrong=self.config.keep_wrong
+            or self._classifies_badly(stage.taught_by),
         )
         if stage.lesson == 'pixels':
             folder = output / f'{stage.name}-pseudo-labels'
 
             def pseudo_labelled() -> list[View]:
-                bands = self._bands(stage.bands)
-                if bands.kind == 'confidence':
-                    found = calibrate(
-                        teachers.networks[0], scanner, validation
-                    )
-                    bands = bands.around(found.raw_threshold)
+                turns_at = self._turning_point(
+                    stage, scanner, validation, teachers.networks[0]
+                )
+                bands = self._bands(stage.bands, turns_at)
                 return teachers.pseudo_labels(views, bands, folder)
 
             taught = from_first(pseudo_labelled)
@@ -264,6 +318,22 @@ class Training:
         )
         return taught, f'{used} of {len(views)} images teach their pixels'
 
+    @cached_property
+    def parent(self) -> LoadedModel:
+        """The model that the run starts from."""
+        assert self.init is not None
+        return load_model(self.init, trainable=True)
+
+    def _parent_in_own_terms(self) -> Localizer:
+        """The parent with the run's classes, to teach by its maps."""
+        card = self.parent.card
+        network = Localizer(
+            card.architecture, self.classes, self.config.negative_class
+        )
+        inherit(network, self.parent.network)
+        network.calibrate(card)
+        return network.eval()
+
     def network(
         self, stage: Stage, networks: dict[str, Localizer]
     ) -> Localizer:
@@ -274,11 +344,11 @@ class Training:
             stage.architecture, self.classes, config.negative_class
         )
         if stage.starts_from is not None:
-            donor = networks[stage.starts_from]
-            network.encoder.load_state_dict(donor.encoder.state_dict())
-            network.classifier.load_state_dict(donor.classifier.state_dict())
+            inherit(network, networks[stage.starts_from])
         elif self.init is not None:
-            _take_encoder(network, self.init)
+            network.encoder.load_state_dict(
+                self.parent.network.encoder.state_dict()
+            )
         elif config.weights == 'imagenet':
             load_imagenet_weights(network.encoder, config.encoder)
         return network
@@ -303,17 +373,42 @@ class Training:
             draws=config.draws,
         )
 
-    def _bands(self, kind: BandKind) -> Bands:
+    def _classifies_badly(self, teachers: tuple[str, ...]) -> bool:
+        """Whether a teacher's classifier never saw the images' labels."""
+        untrained = {s.name for s in stages_of(self.config) if not s.epochs}
+        return bool({PARENT, *untrained} & {*teachers})
+
+    def _turning_point(
+        self,
+        stage: Stage,
+        scanner: Scanner,
+        validation: list[View],
+        teacher: Localizer,
+    ) -> float | None:
+        """The ROI probability at which a teacher's map turns, if known.
+
+        From held-out fields where there are any, else a parent's own; without
+        either, one half where fully negative images have taught it.
+        """
+        if any(view.fields for view in validation):
+            return calibrate(teacher, scanner, validation).raw_threshold
+        if PARENT in stage.taught_by:
+            return self.parent.card.threshold
+        return None if self.config.negative_class is None else 0.5
+
+    def _bands(self, kind: BandKind, turns_at: float | None) -> Bands:
         config = self.config
-        if kind == 'rank':
-            return Bands(kind, config.foreground_rank, config.background_rank)
-        if kind == 'pooled':
-            return Bands(
-                kind, config.foreground_pooled, config.background_pooled
-            )
-        return Bands(
-            kind, config.foreground_confidence, config.background_confidence
-        )
+        match kind:
+            case 'rank':
+                shares = config.foreground_rank, config.background_rank
+            case 'pooled':
+                shares = config.foreground_pooled, config.background_pooled
+            case _:
+                shares = (
+                    config.foreground_confidence,
+                    config.background_confidence,
+                )
+        return Bands(kind, *shares, turns_at)
 
     def _resolved(self) -> dict[str, object]:
         return {
@@ -365,16 +460,9 @@ def _told(contrast: Contrast) -> str:
     )
 
 
-def _take_encoder(network: Localizer, folder: Path) -> None:
-    """Start the encoder from a model's."""
-    donor = load_model(folder, trainable=True)
-    theirs = donor.card.architecture.encoder
-    if theirs != network.architecture.encoder:
-        raise BadInputError(
-            f'The model "{donor.card.name}" has the encoder {theirs}, the '
-            f'run {network.architecture.encoder}: choose the same.'
-        )
-    network.encoder.load_state_dict(donor.network.encoder.state_dict())
+def _named(choice: Architecture | TrainingConfig) -> str:
+    ending = 'with' if choice.encoder_head else 'without'
+    return f'{choice.encoder} {ending} encoder_head'
 
 
 def _check_folder(

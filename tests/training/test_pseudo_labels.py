@@ -120,13 +120,25 @@ def test_a_finished_folder_is_not_made_again(teachers, views, tmp_path):
 
 def test_pooled_shares_are_of_all_images_together(teachers, views, tmp_path):
     taught = teachers.pseudo_labels(
-        views, Bands('pooled', 0.5, 0.25), tmp_path / 'pooled'
+        views, Bands('pooled', 0.8, 0.5), tmp_path / 'pooled'
     )
     stored = np.concatenate(
         [np.asarray(Image.open(view.pseudo)).ravel() for view in taught]
     )
-    assert (stored == 2).mean() == pytest.approx(0.5, abs=0.05)
+    assert (stored == 2).mean() == pytest.approx(0.4, abs=0.05)
     assert (stored == 1).mean() == pytest.approx(0.25, abs=0.05)
+
+
+def test_pooled_shares_are_of_each_side_of_the_turn(teachers, views, tmp_path):
+    """A map that turns above all of its values has no sure foreground."""
+    taught = teachers.pseudo_labels(
+        views, Bands('pooled', 0.8, 0.5, turns_at=0.999), tmp_path / 'pooled'
+    )
+    stored = np.concatenate(
+        [np.asarray(Image.open(view.pseudo)).ravel() for view in taught]
+    )
+    assert (stored == 2).sum() == 0
+    assert (stored == 1).mean() == pytest.approx(0.5, abs=0.05)
 
 
 def test_wrongly_classified_images_do_not_teach(teachers, views, tmp_path):
@@ -151,9 +163,8 @@ def test_seed_maps_hold_the_probability(teachers, views, tmp_path):
 
 
 def test_bands_lie_around_the_threshold():
-    bands = Bands('confidence', 0.7, 0.3)
-    same = bands.around(0.5)
+    same = Bands('confidence', 0.7, 0.3).as_confidence([])
     assert (same.foreground, same.background) == pytest.approx((0.7, 0.3))
-    high = bands.around(0.75)
+    high = Bands('confidence', 0.7, 0.3, turns_at=0.75).as_confidence([])
     assert high.foreground == pytest.approx(0.875)
     assert high.background == pytest.approx(0.5625)

@@ -6,7 +6,14 @@ import pytest
 
 from napari_wsol.methods.registry import create_method
 from napari_wsol.models.card import MethodName
-from napari_wsol.training.recipes import DEFAULTS, configure, stages_of
+from napari_wsol.training.recipes import (
+    DEFAULTS,
+    PARENT,
+    configure,
+    fine_tuning,
+    like_parent,
+    stages_of,
+)
 
 METHODS = get_args(MethodName)
 
@@ -37,7 +44,7 @@ def test_what_is_stated_goes_before_a_methods_own_settings():
 
 
 def test_negative_evidence_learns_upon_a_frozen_classifier():
-    first, decoder = stages_of(configure('negev'))
+    *_, first, decoder = stages_of(configure('negev'))
     assert decoder.architecture.neck == 'unet'
     assert decoder.starts_from == first.name
     assert decoder.frozen == ('encoder', 'classifier')
@@ -45,8 +52,9 @@ def test_negative_evidence_learns_upon_a_frozen_classifier():
     published = stages_of(configure('negev', seeds_from='class-map'))
     assert [stage.method for stage in published] == ['cam', 'negev']
     assert published[1].lesson == 'labels'
-    between = stages_of(configure('negev', seeds_from='max-min-uncertainty'))
-    assert between[0].method == 'max-min-uncertainty'
+    assert first.method == 'max-min-uncertainty'
+    contrast, _ = stages_of(configure('negev', seeds_from='contrast'))
+    assert contrast.by_contrast
 
 
 def test_pseudo_labels_come_from_the_class_map():
@@ -64,23 +72,69 @@ def test_self_taught_adapts_to_the_labels():
     with_negatives = stages_of(
         configure('self-taught', negative_class='background')
     )
-    assert [stage.bands for stage in alone if stage.lesson == 'pixels'] == [
-        *['rank'] * 3,
-        *['pooled'] * 3,
-    ]
-    assert {stage.bands for stage in with_negatives[1:]} == {'confidence'}
-    assert alone[0].by_contrast
-    assert alone[0].frozen == ('encoder', 'localizer')
-    assert with_negatives[0].method == 'max-min-uncertainty'
-    assert alone[1].taught_by == ('contrast',)
-    assert alone[2].taught_by == ('student-1',)
-
-
-def test_a_max_min_localizer_can_be_the_teacher():
-    config = configure('self-taught', teacher='max-min-uncertainty', rounds=1)
-    teacher, student = stages_of(config)
+    contrast, teacher, *students = alone
+    assert contrast.by_contrast
+    assert contrast.epochs == 0
+    assert teacher.taught_by == (contrast.name,)
     assert teacher.architecture.pixel_head == 'class-maps'
+    assert students[0].taught_by == (teacher.name,)
+    assert students[1].taught_by == ('student-1',)
+    assert {stage.bands for stage in students} == {'pooled'}
+    assert with_negatives[0].method == 'max-min-uncertainty'
+    assert with_negatives[0].architecture.pixel_head == 'softmax'
+    assert with_negatives[0].lesson == 'labels'
+
+
+def test_early_rounds_may_go_by_ranks():
+    config = configure('self-taught', ranked_rounds=1, rounds=2)
+    students = stages_of(config)[-2:]
+    assert [stage.bands for stage in students] == ['rank', 'pooled']
+
+
+def test_the_contrast_can_be_the_teacher():
+    config = configure('self-taught', teacher='contrast', rounds=1)
+    teacher, student = stages_of(config)
+    assert teacher.epochs > 0
+    assert teacher.frozen == ('encoder', 'localizer')
     assert student.taught_by == (teacher.name,)
+
+
+@pytest.mark.parametrize('method', ['max-min-uncertainty', 'min-max-entropy'])
+def test_a_localizer_learns_as_published_without_a_guide(method):
+    (alone,) = stages_of(configure(method, guide='none'))
+    assert alone.lesson == 'labels'
+    guided = stages_of(configure(method))[-1]
+    assert (guided.lesson, guided.bands) == ('pixels', 'rank')
+
+
+def test_fine_tuning_starts_from_a_parent_and_is_taught_by_it():
+    (quick,) = stages_of(fine_tuning('quick', parent=True))
+    assert quick.taught_by == (PARENT,)
+    assert quick.starts_from == PARENT
+    assert fine_tuning('quick', parent=True).freeze_encoder is True
+    first, last = stages_of(fine_tuning('full', parent=True))
+    assert last.taught_by == (first.name,)
+    assert last.starts_from == PARENT
+    assert fine_tuning('full', parent=True, rounds=5).rounds == 5
+
+
+def test_fine_tuning_without_a_parent_starts_from_the_tissue():
+    contrast, student = stages_of(fine_tuning('quick', parent=False))
+    assert contrast.by_contrast
+    assert student.starts_from is None
+
+
+def test_a_run_takes_from_its_parent_what_the_weights_ask_for(card):
+    config = fine_tuning('quick', parent=True)
+    taken = like_parent(config, card, ['benign', 'serrated'])
+    assert taken.classes == ('background', 'benign', 'malignant', 'serrated')
+    assert taken.negative_class == 'background'
+    assert taken.mpp == card.mpp
+    assert taken.encoder == card.architecture.encoder
+    assert taken.student_stride == card.architecture.stride
+    stated = fine_tuning('quick', parent=True, mpp=2.0, classes=('a', 'b'))
+    assert like_parent(stated, card, ['a']).mpp == 2.0
+    assert like_parent(stated, card, ['a']).classes == ('a', 'b')
 
 
 def test_only_the_last_student_takes_a_second_look():

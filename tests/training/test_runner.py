@@ -13,7 +13,7 @@ from napari_wsol.errors import BadInputError, WsolError
 from napari_wsol.models.loading import load_model
 from napari_wsol.training.config import TrainingConfig
 from napari_wsol.training.loop import EpochDone, StepDone
-from napari_wsol.training.recipes import configure
+from napari_wsol.training.recipes import configure, fine_tuning
 from napari_wsol.training.runner import StageDone, train, with_working_mpp
 from napari_wsol.training.table import read_table
 
@@ -217,3 +217,28 @@ def test_the_configuration_is_written_resolved(run):
     told = json.loads((run[0] / 'config.json').read_text())
     assert told['training']['seed'] == 0
     assert told['classes'] == ['flat', 'dots', 'stripes']
+
+
+def test_a_parent_teaches_and_is_gone_on_from(run, table, tmp_path):
+    """Fine-tuned with a frozen encoder, it keeps the encoder of its parent."""
+    parent = run[0] / 'model'
+    stated = {**TINY, 'epochs': 1, 'cached_versions': 1}
+    for name in ('encoder', 'channels', 'stride', 'student_stride', 'mpp'):
+        stated.pop(name, None)
+    quick = fine_tuning('quick', parent=True, **stated)
+    output, features = tmp_path / 'quick', tmp_path / 'features'
+    list(train(table, quick, output, init=parent, features=features))
+    old, new = weights(run[0]), weights(output)
+    assert old.keys() == new.keys()
+    changed = {k for k in old if not torch.equal(old[k], new[k])}
+    assert changed
+    assert not any(key.startswith('encoder') for key in changed)
+    assert any(features.iterdir())
+    assert load_model(output / 'model').card.classes == (
+        load_model(parent).card.classes
+    )
+
+
+def test_a_parent_has_to_be_named(table, tmp_path):
+    with pytest.raises(BadInputError, match='model to start from'):
+        train(table, fine_tuning('full', parent=True), tmp_path / 'run')
