@@ -1,5 +1,12 @@
 """Errors that speak to the person at the screen."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 class WsolError(Exception):
     """A problem the user can act on.
@@ -26,3 +33,28 @@ class OutOfMemoryError(WsolError):
 
 class CancelledError(WsolError):
     """The user stopped the work; nothing is wrong."""
+
+
+class DamagedFileError(BadInputError):
+    """A file of a project is not whole; its last good copy may help.
+
+    Parameters
+    ----------
+    message
+        What the user reads.
+    path
+        The damaged file.
+    backup
+        Its last good copy, None where there is none.
+    """
+
+    def __init__(
+        self, message: str, path: Path, backup: Path | None = None
+    ) -> None:
+        super().__init__(message)
+        self.path = path
+        self.backup = backup
+
+
+class ProjectInUseError(BadInputError):
+    """Another viewer changes the project; it can still be looked at."""

@@ -12,7 +12,7 @@ PACKAGE = Path(napari_wsol.__file__).parent
 FLOORS = (
     {'slides', 'models'},
     {'methods'},
-    {'training', 'inference', 'evaluation', 'regions'},
+    {'training', 'inference', 'evaluation', 'regions', 'projects'},
     {'engine'},
     {'widgets', 'cli'},
 )

@@ -20,6 +20,12 @@ IMAGE_SUFFIXES = {
 }  # fmt: skip
 SHOWN_PROBLEMS = 20
 
+PROJECT_FILE = 'project.json'
+"""What makes a folder a project (``projects``)."""
+
+PROJECT_LABELS = 'labels.csv'
+"""The table of a project's labels."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -80,13 +86,14 @@ class DataTable:
 
 
 def read_table(source: Path, root: Path | None = None) -> DataTable:
-    """Read a data set: a CSV, a folder of classes, or a public fold.
+    """Read a data set: a CSV, a project, a folder of classes, or a fold.
 
     A CSV has the columns ``image,label[,mask,group,split,field,mpp]``, where
-    ``field`` is ``y,x,height,width`` in level-0 pixels, quoted. A folder
-    holds one sub-folder per class. Folds are those of the public code
-    (``training.fold_lists``). Paths are relative to ``root``, where it is
-    given, else to the CSV or the fold's folder.
+    ``field`` is ``y,x,height,width`` in level-0 pixels, quoted. A project
+    (``projects``) holds such a table. A folder of classes has one sub-folder
+    per class. Folds are those of the public code (``training.fold_lists``).
+    Paths are relative to ``root``, where it is given, else to the CSV, the
+    project's or the fold's folder.
 
     Raises
     ------
@@ -99,7 +106,9 @@ def read_table(source: Path, root: Path | None = None) -> DataTable:
         raise BadInputError(f'There is no folder of images at "{root}".')
     home = root or (source if source.is_dir() else source.parent)
     fold = read_fold(source, IMAGE_SUFFIXES)
-    if fold is not None:
+    if (source / PROJECT_FILE).is_file():
+        rows, problems = _csv_rows(source / PROJECT_LABELS, home)
+    elif fold is not None:
         rows, problems = _fold_rows(fold, home)
     elif source.is_dir():
         rows, problems = list(_folder_rows(source)), []
@@ -192,8 +201,8 @@ def _row(home: Path, cells: dict[str, str | None], line: int) -> Row:
         _existing(home, 'mask', text['mask']),
         text['group'],
         text['split'],
-        _field(text['field']),
-        _mpp(text['mpp']),
+        field_of(text['field']),
+        mpp_of(text['mpp']),
         line,
     )
 
@@ -208,7 +217,14 @@ def _existing(home: Path, kind: str, name: str) -> Path | None:
     return path
 
 
-def _field(text: str) -> Box | None:
+def field_of(text: str) -> Box | None:
+    """The rectangle in ``y,x,height,width``; None where there is no text.
+
+    Raises
+    ------
+    ValueError
+        Saying that it is no such rectangle.
+    """
     if not text:
         return None
     try:
@@ -220,7 +236,14 @@ def _field(text: str) -> Box | None:
         ) from None
 
 
-def _mpp(text: str) -> float | None:
+def mpp_of(text: str) -> float | None:
+    """The µm per pixel in a text; None where there is no text.
+
+    Raises
+    ------
+    ValueError
+        Saying that it is no believable number.
+    """
     if not text:
         return None
     low, high = PLAUSIBLE_MPP

@@ -1,0 +1,1 @@
+"""Projects: what was labelled, how it is held out, and what was trained."""

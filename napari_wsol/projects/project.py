@@ -1,0 +1,664 @@
+"""A project: labelled images and fields, kept on disk with every change."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
+
+from psygnal import Signal
+from pydantic import ValidationError
+
+from napari_wsol.errors import BadInputError
+from napari_wsol.projects import exchange
+from napari_wsol.projects.files import KeptFile
+from napari_wsol.projects.groups import guess_group
+from napari_wsol.projects.history import Act, Step
+from napari_wsol.projects.items import Item, Key, absolute, now, told_path
+from napari_wsol.projects.settings import (
+    ProjectClass,
+    ProjectSettings,
+    Side,
+    next_colour,
+)
+from napari_wsol.projects.store import (
+    IMAGES,
+    Store,
+    settings_text,
+    updated,
+)
+from napari_wsol.projects.tables import table_text
+from napari_wsol.slides.geometry import Box
+from napari_wsol.training.table import (
+    IMAGE_SUFFIXES,
+    PROJECT_FILE,
+    PROJECT_LABELS,
+)
+
+
+class Project:
+    """The items of a project and what can be done with them.
+
+    Made by ``create`` or ``open``. Each change is on the disk before the
+    call returns, or raises and has not happened. Not for several threads.
+
+    Attributes
+    ----------
+    folder
+        Where everything of the project lies.
+    remarks
+        What the user should hear about its files after opening, in
+        sentences.
+    changed
+        Emitted after a change with the keys of the items concerned, which
+        may be gone; with ``()`` where the settings changed.
+    """
+
+    changed = Signal(tuple)
+
+    def __init__(self, store: Store) -> None:
+        self.folder = store.folder
+        self._store = store
+        self._state = store.read()
+        self._last = max(
+            (
+                key.number
+                for text in (*self._state.items, *store.history.keys)
+                if (key := Key.read(text))
+            ),
+            default=0,
+        )
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path | str,
+        *,
+        name: str = '',
+        classes: Iterable[str | tuple[str, str]] = (),
+        negative_class: str | None = None,
+        parent: Path | str | None = None,
+        **settings: Any,
+    ) -> Project:
+        """Make a project in a new or an empty folder, and open it.
+
+        Parameters
+        ----------
+        name
+            What people call it; the folder's name where there is none.
+        classes
+            Names in the order of the keys 1-9, or ``(name, '#rrggbb')``.
+        negative_class
+            The class without any region of interest; added where missing.
+        parent
+            Model folder to start from; None: the encoder.
+        **settings
+            Any other field of ``ProjectSettings``.
+
+        Raises
+        ------
+        BadInputError
+            Where the folder holds something, or settings do not fit.
+        """
+        folder = absolute(folder)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise BadInputError(
+                f'"{folder}" is not empty. Choose a new folder for the '
+                'project, or open the one that is there.'
+            )
+        resolved = ProjectSettings(name=name.strip() or folder.name)
+        told = list(classes)
+        if negative_class is not None and negative_class not in [
+            known if isinstance(known, str) else known[0] for known in told
+        ]:
+            told.append(negative_class)
+        for known in told:
+            new = (known, None) if isinstance(known, str) else known
+            resolved = _with_class(resolved, *new)
+        fields = {
+            'negative_class': negative_class,
+            'parent': _told_model(parent, folder),
+            **settings,
+        }
+        resolved = _checked(lambda: updated(resolved, fields))
+        empty = table_text((), folder, lambda item: '')
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            KeptFile(folder / PROJECT_LABELS).write(empty)
+            KeptFile(folder / IMAGES).write(empty)
+            KeptFile(folder / PROJECT_FILE).write(settings_text(resolved))
+        except OSError as error:
+            raise BadInputError(
+                f'No project can be made in "{folder}": '
+                f'{error.strerror or error}. Choose another folder.'
+            ) from error
+        return cls.open(folder)
+
+    @classmethod
+    def open(cls, folder: Path | str, *, read_only: bool = False) -> Project:
+        """Open a project.
+
+        Parameters
+        ----------
+        read_only
+            Only look; possible while another viewer changes it.
+
+        Raises
+        ------
+        BadInputError
+            Where there is no project, or a newer version made it.
+        DamagedFileError
+            Where a file is not whole; ``store.restore`` mends it.
+        ProjectInUseError
+            Where another viewer has it open to change it.
+        """
+        folder = absolute(folder)
+        if not folder.is_dir():
+            raise BadInputError(f'There is no project in "{folder}".')
+        if not any(
+            (folder / f'{PROJECT_FILE}{end}').exists() for end in ('', '.bak')
+        ):
+            raise BadInputError(
+                f'"{folder}" is no project: it lacks {PROJECT_FILE}. Choose '
+                "a project's folder, or make a new project."
+            )
+        store = Store(folder, read_only=read_only)
+        try:
+            return cls(store)
+        except BaseException:
+            store.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let others change the project; from now on it can only be read."""
+        self._store.close()
+        self._store.read_only = True
+
+    @property
+    def settings(self) -> ProjectSettings:
+        """Classes, split and parent as they are now."""
+        return self._state.settings
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be changed."""
+        return self._store.read_only
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the user should hear about the files."""
+        return tuple(self._store.remarks)
+
+    @property
+    def items(self) -> Mapping[str, Item]:
+        """All items by key, in the order in which they came."""
+        return MappingProxyType(dict(self._state.items))
+
+    @property
+    def parent(self) -> Path | None:
+        """The model folder that a training starts from."""
+        told = self.settings.parent
+        return absolute(self.folder / told) if told else None
+
+    def labelled(self) -> tuple[Item, ...]:
+        """The items that carry a label."""
+        return tuple(
+            item
+            for item in self._state.items.values()
+            if item.label is not None
+        )
+
+    def split_of(self, item: Item) -> Side:
+        """Whether an item teaches or is held out, as its whole group."""
+        return self._state.side_of(item)
+
+    def add_images(
+        self, paths: Iterable[Path | str], *, mpp: float | None = None
+    ) -> tuple[str, ...]:
+        """Take up whole images, or all images in folders, without a label.
+
+        Returns
+        -------
+        tuple of str
+            The keys, also of images that were here already.
+
+        Raises
+        ------
+        BadInputError
+            Where one of them does not exist, or a folder holds none.
+        """
+        images = [image for path in paths for image in _images_in(path)]
+        new = [Item('', image, mpp=mpp) for image in dict.fromkeys(images)]
+        return self._take_up('Add', new, 'image')
+
+    def add_field(
+        self,
+        image: Path | str,
+        box: Box,
+        label: str | None,
+        *,
+        mpp: float | None,
+        group: str = '',
+    ) -> str:
+        """Take up a field of an image; returns its key.
+
+        A field that is here already gets the label.
+
+        Raises
+        ------
+        BadInputError
+            Where there is no such class or image.
+        """
+        item = Item(
+            *('', absolute(image), _rounded(box), label),
+            group=group.strip(),
+            mpp=mpp,
+        )
+        _require_image(item.image)
+        words = f'Label a field "{label}"' if label else 'Add a field'
+        return self._take_up(words, [item])[0]
+
+    def set_label(self, keys: Iterable[str], label: str | None) -> None:
+        """Label items, or take their labels away.
+
+        Raises
+        ------
+        BadInputError
+            Where there is no such class.
+        """
+        self._require_class(label)
+        words = f'Label "{label}" on' if label else 'Take the label off'
+        when = now() if label else ''
+        after = {
+            key: replace(item, label=label, when=when)
+            for key, item in self._named(keys)
+            if item.label != label
+        }
+        self._do(f'{words} {_counted(after)}', after)
+
+    def set_group(self, keys: Iterable[str], group: str) -> None:
+        """Say of which patient or slide items are; ``''`` guesses again.
+
+        A new group is on the side on which its items were: it teaches where
+        one of them did.
+        """
+        group = group.strip()
+        after = {
+            key: replace(item, group=group or guess_group(item.image))
+            for key, item in self._named(keys)
+        }
+        sides: dict[str, Side] = {}
+        for key, item in after.items():
+            before = self.settings.splits.get(self._state.items[key].group)
+            if before and sides.get(item.group) != 'train':
+                sides[item.group] = before
+        self._fix_sides(sides)
+        words = f'Group "{group}" of' if group else 'Guessed group of'
+        self._do(f'{words} {_counted(after)}', after)
+
+    def move_field(self, key: str, box: Box) -> None:
+        """Move or resize a field.
+
+        Raises
+        ------
+        BadInputError
+            Where another item has that very place.
+        """
+        item, box = self._state.items[key], _rounded(box)
+        if item.field is None:
+            raise BadInputError('A whole image cannot be moved.')
+        other = self._by_place().get((item.image, box), key)
+        if other != key:
+            raise BadInputError(
+                f'There is already a field at this place of '
+                f'"{item.image.name}". Remove one of the two.'
+            )
+        self._do('Move a field', {key: replace(item, field=box)})
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Take items out of the project; image files stay."""
+        after = dict.fromkeys(key for key, _ in self._named(keys))
+        self._do(f'Remove {_counted(after)}', after)
+
+    def undo(self) -> str | None:
+        """Take back the last step; its words, None where there is none."""
+        return self._go('undo', self._store.history.to_undo)
+
+    def redo(self) -> str | None:
+        """Do the last undone step again; its words, or None."""
+        return self._go('redo', self._store.history.to_redo)
+
+    def add_class(self, name: str, colour: str | None = None) -> None:
+        """Add a class at the end; it gets a colour of its own.
+
+        Raises
+        ------
+        BadInputError
+            Where there is such a class, or it is no name or colour.
+        """
+        settings = _with_class(self.settings, name, colour)
+        self._do(f'Add class "{name.strip()}"', {}, settings)
+
+    def rename_class(self, old: str, new: str) -> None:
+        """Rename a class, its items with it.
+
+        Raises
+        ------
+        BadInputError
+            Where there is no such class, or one of the new name.
+        """
+        self._require_class(old)
+        new = new.strip()
+        classes = tuple(
+            known.model_copy(update={'name': new})
+            if known.name == old
+            else known
+            for known in self.settings.classes
+        )
+        fields: dict[str, Any] = {
+            'classes': [known.model_dump() for known in classes]
+        }
+        if self.settings.negative_class == old:
+            fields['negative_class'] = new
+        settings = _checked(lambda: updated(self.settings, fields))
+        after = {
+            key: replace(item, label=new)
+            for key, item in self._state.items.items()
+            if item.label == old
+        }
+        self._do(f'Rename class "{old}" to "{new}"', after, settings)
+
+    def set_negative_class(self, name: str | None) -> None:
+        """Say which class has no region of interest, if any.
+
+        Raises
+        ------
+        BadInputError
+            Where there is no such class.
+        """
+        self._require_class(name)
+        settings = updated(self.settings, {'negative_class': name})
+        words = f'"{name}" holds nothing to be marked' if name else ''
+        self._do(words or 'Every class holds something', {}, settings)
+
+    def set_parent(self, path: Path | str | None) -> None:
+        """Say which model a training starts from; None: the encoder.
+
+        No step to undo.
+        """
+        self.change_settings(parent=_told_model(path, self.folder))
+
+    def change_settings(self, **fields: Any) -> None:
+        """Change fields of the settings that are no step to undo.
+
+        Raises
+        ------
+        BadInputError
+            Where they do not fit.
+        """
+        settings = _checked(lambda: updated(self.settings, fields))
+        state = replace(self._state, settings=settings)
+        self._store.write(state)
+        self._state = state
+        self.changed.emit(())
+
+    def missing(self) -> tuple[Path, ...]:
+        """Images and masks that are not where the project thinks."""
+        paths = {
+            path: None
+            for item in self._state.items.values()
+            for path in (item.image, item.mask)
+            if path is not None
+        }
+        return tuple(path for path in paths if not path.exists())
+
+    def relocate(self, old_root: Path | str, new_root: Path | str) -> int:
+        """Look for missing files below another folder.
+
+        Returns
+        -------
+        int
+            How many items have their files again; the others stay as they
+            are.
+        """
+        old, new = absolute(old_root), absolute(new_root)
+
+        def moved(path: Path | None) -> Path | None:
+            if path is None or path.exists() or not path.is_relative_to(old):
+                return path
+            found = new / path.relative_to(old)
+            return found if found.exists() else path
+
+        after = {
+            key: replace(
+                item,
+                image=moved(item.image) or item.image,
+                mask=moved(item.mask),
+            )
+            for key, item in self._state.items.items()
+        }
+        return self._do(f'Look for images in "{new.name}"', after)
+
+    def import_table(self, source: Path | str) -> tuple[str, ...]:
+        """Take up a CSV, class folder or project; returns the keys.
+
+        See ``exchange.table_items``.
+        """
+        items, sides = exchange.table_items(absolute(source))
+        self._fix_sides(sides)
+        return self._take_up('Import', items, 'item', new_classes=True)
+
+    def import_geojson(
+        self,
+        path: Path | str,
+        image: Path | str,
+        *,
+        mpp: float | None = None,
+    ) -> tuple[str, ...]:
+        """Take up the rectangles that QuPath drew on an image."""
+        items = exchange.geojson_items(absolute(path), absolute(image), mpp)
+        return self._take_up('Import', items, 'field', new_classes=True)
+
+    def export_table(self, path: Path | str) -> None:
+        """Write the labelled items as a CSV that ``train`` reads."""
+        exchange.write_table(
+            absolute(path), self.labelled(), self._state.side_of
+        )
+
+    def export_geojson(self, folder: Path | str) -> tuple[Path, ...]:
+        """Write the fields of each image as a file that QuPath reads."""
+        return exchange.write_geojson(
+            absolute(folder), self._state.items.values(), self.settings
+        )
+
+    def _take_up(
+        self,
+        words: str,
+        items: Sequence[Item],
+        noun: str = '',
+        *,
+        new_classes: bool = False,
+    ) -> tuple[str, ...]:
+        """Add items, or their labels where their places are known."""
+        settings = self.settings
+        for label in dict.fromkeys(item.label for item in items):
+            if new_classes and label not in (None, *settings.class_names):
+                settings = _with_class(settings, str(label))
+            elif not new_classes:
+                self._require_class(label)
+        known, last, when = self._by_place(), self._last, now()
+        after: dict[str, Item] = {}
+        keys: list[str] = []
+        for item in items:
+            key = known.get(item.place)
+            if key is None:
+                last += 1
+                key = known[item.place] = str(Key(last))
+                after[key] = replace(
+                    item,
+                    key=key,
+                    group=item.group or guess_group(item.image),
+                    when=when if item.label else '',
+                )
+            elif item.label is not None:
+                old = after.get(key) or self._state.items[key]
+                after[key] = _relabelled(old, item, when)
+            keys.append(key)
+        if noun:
+            words = f'{words} {_counted(keys, noun)}'
+        self._do(words, after, settings)
+        self._last = max(self._last, last)
+        return tuple(keys)
+
+    def _fix_sides(self, sides: Mapping[str, Side]) -> None:
+        """Put groups that have no side yet on one."""
+        splits = {**sides, **self.settings.splits}
+        if splits != self.settings.splits:
+            self.change_settings(splits=splits)
+
+    def _named(self, keys: Iterable[str]) -> list[tuple[str, Item]]:
+        return [(key, self._state.items[key]) for key in dict.fromkeys(keys)]
+
+    def _by_place(self) -> dict[tuple[Path, Box | None], str]:
+        return {item.place: key for key, item in self._state.items.items()}
+
+    def _do(
+        self,
+        words: str,
+        after: Mapping[str, Item | None],
+        settings: ProjectSettings | None = None,
+    ) -> int:
+        """Carry out a step; returns how many items it changes."""
+        items = self._state.items
+        changes = {
+            key: item for key, item in after.items() if items.get(key) != item
+        }
+        old, new = _differences(self.settings, settings or self.settings)
+        if changes or new:
+            before = {key: items.get(key) for key in changes}
+            self._go('do', Step(words, before, changes, old, new))
+        return len(changes)
+
+    def _go(self, act: Act, step: Step | None) -> str | None:
+        if step is None:
+            return None
+        state = self._state.after(step, act)
+        self._store.carry_out(act, step, state)
+        self._state = state
+        if step.settings_after:
+            self.changed.emit(())
+        if step.after:
+            self.changed.emit(tuple(step.after))
+        return step.words
+
+    def _require_class(self, label: str | None) -> None:
+        names = self.settings.class_names
+        if label is not None and label not in names:
+            raise BadInputError(
+                f'There is no class "{label}" in the project; it has: '
+                f'{", ".join(names) or "none"}. Add the class first.'
+            )
+
+
+def _images_in(path: Path | str) -> list[Path]:
+    """The image, or all images in a folder and its sub-folders."""
+    path = absolute(path)
+    _require_image(path)
+    if not path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
+        return [path]
+    found = sorted(
+        image
+        for image in path.rglob('*')
+        if image.suffix.lower() in IMAGE_SUFFIXES
+        and not any(p.suffix.lower() == '.zarr' for p in image.parents)
+    )
+    if not found:
+        raise BadInputError(f'There are no images in "{path}".')
+    return found
+
+
+def _require_image(path: Path) -> None:
+    if not path.exists():
+        raise BadInputError(f'There is no image "{path}".')
+
+
+def _rounded(box: Box) -> Box:
+    """The box to a thousandth of a pixel, as it comes back from the disk."""
+    values = (box.y, box.x, box.height, box.width)
+    if not all(map(math.isfinite, values)):
+        raise BadInputError('A field needs a place and a size.')
+    return Box(*(round(float(value), 3) for value in values))
+
+
+def _relabelled(old: Item, told: Item, when: str) -> Item:
+    """An item with what is newly said of its place."""
+    return replace(
+        old,
+        label=told.label,
+        group=told.group or old.group,
+        mpp=told.mpp or old.mpp,
+        mask=told.mask or old.mask,
+        when=old.when if told.label == old.label else when,
+    )
+
+
+def _with_class(
+    settings: ProjectSettings, name: str, colour: str | None = None
+) -> ProjectSettings:
+    def added() -> ProjectSettings:
+        new = ProjectClass(
+            name=' '.join(name.split()),
+            colour=(colour or next_colour(settings)).lower(),
+        )
+        return updated(settings, {'classes': (*settings.classes, new)})
+
+    return _checked(added)
+
+
+def _checked(make: Callable[[], ProjectSettings]) -> ProjectSettings:
+    """The settings, their faults in words."""
+    try:
+        return make()
+    except ValidationError as error:
+        faults = '; '.join(
+            f'{".".join(map(str, fault["loc"]))} {fault["msg"]}'.strip()
+            for fault in error.errors(include_url=False)
+        )
+        raise BadInputError(f'This does not fit the project: {faults}.') from (
+            error
+        )
+
+
+def _told_model(path: Path | str | None, folder: Path) -> str | None:
+    return told_path(absolute(path), folder) if path is not None else None
+
+
+def _differences(
+    old: ProjectSettings, new: ProjectSettings
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields that differ, as in JSON, before and after."""
+    before, after = old.model_dump(mode='json'), new.model_dump(mode='json')
+    names = [name for name in after if before[name] != after[name]]
+    return (
+        {name: before[name] for name in names},
+        {name: after[name] for name in names},
+    )
+
+
+def _counted(things: Iterable[object], noun: str = 'item') -> str:
+    count = len(list(things))
+    return f'{count} {noun}{"" if count == 1 else "s"}'

@@ -1,0 +1,90 @@
+"""What a project is about: its classes, its split, where it starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from napari_wsol.inference.colours import BACKGROUND_COLOUR, CLASS_COLOURS
+
+PROJECT_VERSION = 1
+
+Side = Literal['train', 'val']
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra='forbid')
+
+
+class ProjectClass(_Frozen):
+    """A class that items can be labelled with."""
+
+    name: str = Field(min_length=1)
+    colour: str = Field(pattern=r'^#[0-9a-f]{6}$', description='RGB, in hex.')
+
+
+class ProjectSettings(_Frozen):
+    """The content of ``project.json``."""
+
+    format_version: Literal[1] = 1
+    name: str = Field(min_length=1)
+    classes: tuple[ProjectClass, ...] = Field(
+        (), description='In the order of the keys 1-9.'
+    )
+    negative_class: str | None = Field(
+        None, description='The class without any region of interest.'
+    )
+    parent: str | None = Field(
+        None,
+        description='Model that a training starts from, relative to the '
+        'project where it can be; None: the encoder.',
+    )
+    field_side_um: float = Field(
+        64.0, gt=0, description='Side of a stamped field.'
+    )
+    held_out_share: float = Field(0.2, gt=0, lt=1)
+    seed: int = 0
+    splits: Mapping[str, Side] = Field(
+        default_factory=dict, description='Of each group, once and for all.'
+    )
+    current_version: int | None = Field(
+        None, description='Number of the kept model that counts.'
+    )
+
+    @model_validator(mode='after')
+    def _classes_fit(self) -> ProjectSettings:
+        names = self.class_names
+        if len({name.casefold() for name in names}) != len(names):
+            raise ValueError(f'classes repeat: {", ".join(names)}')
+        if self.negative_class not in (None, *names):
+            raise ValueError(
+                f'negative_class "{self.negative_class}" is not one of '
+                f'{", ".join(names)}'
+            )
+        return self
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes, in order."""
+        return tuple(known.name for known in self.classes)
+
+    def colour_of(self, label: str) -> str:
+        """The colour of a class, ``#rrggbb``."""
+        return next(c.colour for c in self.classes if c.name == label)
+
+
+def next_colour(settings: ProjectSettings) -> str:
+    """The first colour of the palette that no class has yet, else in turn."""
+    palette = [
+        as_hex(rgb) for rgb in CLASS_COLOURS if rgb != BACKGROUND_COLOUR
+    ]
+    taken = {known.colour for known in settings.classes}
+    free = [colour for colour in palette if colour not in taken]
+    return free[0] if free else palette[len(settings.classes) % len(palette)]
+
+
+def as_hex(rgb: tuple[int, int, int]) -> str:
+    """``#rrggbb`` of a colour in 0-255."""
+    return '#{:02x}{:02x}{:02x}'.format(*rgb)
