@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from napari.qt.threading import create_worker
@@ -43,13 +44,28 @@ class ModelChooser(Section):
     ----------
     models_dir
         The user's models folder.
+    title
+        The heading.
+    without
+        Name of an entry that stands for no model; empty for no such entry.
+    without_means
+        What it means to choose it.
     """
 
     changed = Signal()
 
-    def __init__(self, models_dir: Path) -> None:
-        super().__init__('Model')
+    def __init__(
+        self,
+        models_dir: Path,
+        *,
+        title: str = 'Model',
+        without: str = '',
+        without_means: str = '',
+    ) -> None:
+        super().__init__(title)
         self._models_dir = models_dir
+        self._without_means = without_means
+        self._offered = 0
         self._combo = compact_combo('Model', 'What to look for.')
         more = QToolButton()
         more.setText('More...')
@@ -76,6 +92,8 @@ class ModelChooser(Section):
             self._details,
         ):
             self.add(widget)
+        if without:
+            self._combo.addItem(without, None)
         for model in list_models(models_dir):
             self._add(model)
         self._message.say(
@@ -117,13 +135,43 @@ class ModelChooser(Section):
         self._select(model)
         return True
 
+    def use_none(self) -> None:
+        """Choose the entry that stands for no model, where there is one."""
+        self._message.say('')
+        index = self._combo.findData(None)
+        if index >= 0:
+            self._combo.setCurrentIndex(index)
+
+    def offer(self, models: Sequence[tuple[str, ModelFolder]]) -> None:
+        """List more models, first of all, in place of those offered before.
+
+        Parameters
+        ----------
+        models
+            Each with the name to list it under.
+        """
+        chosen = self.model
+        self._combo.blockSignals(True)
+        for _ in range(self._offered):
+            self._combo.removeItem(0)
+        for index, (title, model) in enumerate(models):
+            self._combo.insertItem(index, title, model)
+        self._offered = len(models)
+        self._combo.blockSignals(False)
+        if chosen is None:
+            self.use_none()
+        else:
+            self._select(chosen)
+        self._show_card()
+
     def _add(self, model: ModelFolder) -> None:
         self._combo.addItem(model.card.title, model)
 
     def _select(self, model: ModelFolder) -> None:
         self._message.say('')
         for index in range(self._combo.count()):
-            if self._combo.itemData(index).path == model.path:
+            listed = self._combo.itemData(index)
+            if listed is not None and listed.path == model.path:
                 self._combo.setCurrentIndex(index)
                 return
         self._add(model)
@@ -162,7 +210,8 @@ class ModelChooser(Section):
         self._details.setVisible(card is not None)
         if card is None:
             self._summary.setText(
-                'There is no model here yet. Choose "More..." to use one '
+                self._without_means
+                or 'There is no model here yet. Choose "More..." to use one '
                 'from a folder.'
             )
         else:

@@ -50,10 +50,18 @@ class Job(GeneratorWorker):
 
     napari quits its workers when the window closes or the user cancels its
     task, so the engine hears of it.
+
+    Attributes
+    ----------
+    number
+        Of the job at the engine.
     """
 
-    def __init__(self, events: Any, *, cancel: Callable[[], object]) -> None:
+    def __init__(
+        self, events: Any, *, number: int, cancel: Callable[[], object]
+    ) -> None:
         super().__init__(events)
+        self.number = number
         self.cancel = cancel
 
     def quit(self) -> None:
@@ -170,6 +178,7 @@ def _start(
         named,
         _worker_class=Job,
         _start_thread=False,
+        number=job,
         cancel=partial(client.cancel, job),
     )
     worker.yielded.connect(on_event)

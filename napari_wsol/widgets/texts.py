@@ -14,7 +14,12 @@ from qtpy.QtWidgets import (
 
 __all__ = ['Message', 'Section', 'compact_combo', 'text_label']
 
-_EDGE = {'fine': None, 'note': '#e69f00', 'stop': '#d55e00'}
+_EDGE = {
+    'fine': None,
+    'good': '#009e73',
+    'note': '#e69f00',
+    'stop': '#d55e00',
+}
 
 
 def text_label(text: str = '') -> QLabel:
@@ -51,8 +56,8 @@ class Message(QLabel):
         text
             Plain text.
         kind
-            ``'fine'``, ``'note'`` (worth reading) or ``'stop'`` (must be
-            mended first).
+            ``'fine'``, ``'good'`` (good news), ``'note'`` (worth reading)
+            or ``'stop'`` (must be mended first).
         """
         edge = _EDGE[kind]
         self.setStyleSheet(

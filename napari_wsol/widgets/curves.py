@@ -1,0 +1,225 @@
+"""How a training goes: one small curve per figure, over the epochs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import pyqtgraph as pg
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtGui import QColor, QPalette
+from qtpy.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QVBoxLayout,
+    QWidget,
+)
+
+__all__ = ['Curves', 'figure_title']
+
+COLUMNS = 2
+HEIGHT = 84
+"""Pixels of one plot, its axes included."""
+
+AXIS_WIDTH = 38
+
+LOSS = {'dark': '#56b4e9', 'light': '#0072b2'}
+HELD_OUT = {'dark': '#e69f00', 'light': '#d55e00'}
+"""Of Okabe and Ito, by theme: what is learned, and what is held out."""
+
+TITLES = {
+    'classifier': 'Class of the image',
+    'localizer': 'Class by its regions',
+    'foreground': 'Class of the marked part',
+    'background': 'Doubt about the rest',
+    'masked': 'Class of each part alone',
+    'pixels': 'Marked pixels',
+    'seeds': 'Seeds',
+    'size': 'Size of the mask',
+    'affinity': 'Edges of the mask',
+    'loss': 'All terms together',
+    'total': 'All terms together',
+    'validation_error': 'Held out: wrong, %',
+    'validation_field_error': 'Held out: wrong pixels, %',
+}
+
+
+def figure_title(name: str) -> str:
+    """A figure's name in words: a term of the loss, or of validation."""
+    return TITLES.get(name, name.replace('_', ' ').capitalize())
+
+
+class Curves(QWidget):
+    """Small multiples: each figure has its own scale, as terms differ.
+
+    All stages of a training follow one another along the epochs; a thin
+    line parts them. Figures of held-out items come first, in their colour.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(4)
+        self._plots: dict[str, _Plot] = {}
+        self._stage = ''
+        self._epoch = 0
+        self._borders: list[int] = []
+        for column in range(COLUMNS):
+            self._grid.setColumnStretch(column, 1)
+        self.clear()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The figures that are shown, in their order."""
+        return tuple(sorted(self._plots, key=_rank))
+
+    def values(self, name: str) -> list[tuple[int, float]]:
+        """The points of a figure's curve: epoch from 1, and value."""
+        return list(self._plots[name].points)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        for plot in self._plots.values():
+            self._grid.removeWidget(plot)
+            plot.deleteLater()
+        self._plots.clear()
+        self._stage, self._epoch, self._borders = '', 0, []
+        self.hide()
+
+    def add(self, stage: str, figures: Mapping[str, float]) -> None:
+        """Draw one more epoch.
+
+        Parameters
+        ----------
+        stage
+            Which the epoch belongs to.
+        figures
+            Name -> value; what is not finite leaves a gap.
+        """
+        if stage != self._stage and self._epoch:
+            self._borders.append(self._epoch)
+        self._stage = stage
+        self._epoch += 1
+        new = [name for name in figures if name not in self._plots]
+        for name in new:
+            self._plots[name] = _Plot(name)
+        for name, value in figures.items():
+            if math.isfinite(value):
+                self._plots[name].add(self._epoch, value)
+        for plot in self._plots.values():
+            plot.stretch(self._epoch, self._borders)
+        if new:
+            self._arrange()
+        self.show()
+
+    def _arrange(self) -> None:
+        for index, name in enumerate(self.names):
+            self._grid.addWidget(
+                self._plots[name], index // COLUMNS, index % COLUMNS
+            )
+
+
+class _Plot(QWidget):
+    """One curve with its title and its last value."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.points: list[tuple[int, float]] = []
+        self._colors = HELD_OUT if _is_held_out(name) else LOSS
+        self._lines: list[pg.InfiniteLine] = []
+        title = figure_title(name)
+        self.setAccessibleName(title)
+        self._title, self._last = QLabel(title), QLabel()
+        self._title.setToolTip(name.replace('_', ' '))
+        self._view = pg.PlotWidget()
+        self._view.setFixedHeight(HEIGHT)
+        self._view.setMinimumWidth(80)
+        self._view.setMouseEnabled(x=False, y=False)
+        self._view.setMenuEnabled(False)
+        self._view.hideButtons()
+        self._view.getAxis('left').setWidth(AXIS_WIDTH)
+        self._view.wheelEvent = lambda event: event.ignore()
+        self._curve = self._view.plot([], [], antialias=True)
+        heading = QHBoxLayout()
+        heading.addWidget(self._title, 1)
+        heading.addWidget(self._last, 0, Qt.AlignmentFlag.AlignRight)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(heading)
+        layout.addWidget(self._view)
+
+    def add(self, epoch: int, value: float) -> None:
+        """Add a point and tell its value."""
+        self.points.append((epoch, value))
+        self._last.setText(f'{value:.3g}')
+        self._curve.setData(
+            [epoch for epoch, _ in self.points],
+            [value for _, value in self.points],
+        )
+        self.setAccessibleDescription(
+            f'now {value:.3g}, was {self.points[0][1]:.3g} at first'
+        )
+
+    def stretch(self, epochs: int, borders: list[int]) -> None:
+        """Show epochs 1 to so many, and where stages begin."""
+        self._view.setXRange(1, max(2, epochs), padding=0.03)
+        ends = {1: 'epoch 1', epochs: str(epochs)} if epochs > 1 else {1: '1'}
+        self._view.getAxis('bottom').setTicks([list(ends.items())])
+        for border in borders[len(self._lines) :]:
+            line = pg.InfiniteLine(border + 0.5)
+            self._lines.append(line)
+            self._view.addItem(line, ignoreBounds=True)
+        self.paint()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() in (
+            QEvent.Type.PaletteChange,
+            QEvent.Type.StyleChange,
+        ):
+            self.paint()
+
+    def paint(self) -> None:
+        """Take the theme's colours."""
+        self.ensurePolished()
+        palette = self.palette()
+        ink = palette.color(QPalette.ColorRole.WindowText)
+        theme = 'dark' if ink.lightnessF() > 0.5 else 'light'
+        color = QColor(self._colors[theme])
+        faint = QColor(ink)
+        faint.setAlphaF(0.35)
+        self._view.setBackground(None)
+        for side in ('left', 'bottom'):
+            axis = self._view.getAxis(side)
+            axis.setPen(faint)
+            axis.setTextPen(ink)
+            axis.setStyle(
+                tickLength=-3, maxTickLevel=0, tickFont=self._small_font()
+            )
+        for line in self._lines:
+            line.setPen(pg.mkPen(faint, style=Qt.PenStyle.DotLine))
+        self._curve.setPen(pg.mkPen(color, width=1.8))
+        self._curve.setSymbol('o')
+        self._curve.setSymbolSize(4)
+        self._curve.setSymbolBrush(color)
+        self._curve.setSymbolPen(None)
+
+    def _small_font(self):
+        font = self.font()
+        font.setPointSizeF(max(6.0, font.pointSizeF() * 0.8))
+        return font
+
+
+def _is_held_out(name: str) -> bool:
+    return name.startswith('validation')
+
+
+def _rank(name: str) -> tuple[bool, int]:
+    """Held-out figures first, then as the table of titles has them."""
+    names = list(TITLES)
+    place = names.index(name) if name in TITLES else len(names)
+    return not _is_held_out(name), place
