@@ -227,9 +227,19 @@ class Project:
         return self._state.side_of(item)
 
     def add_images(
-        self, paths: Iterable[Path | str], *, mpp: float | None = None
+        self,
+        paths: Iterable[Path | str],
+        *,
+        mpp: float | None = None,
+        label: str | None = None,
     ) -> tuple[str, ...]:
-        """Take up whole images, or all images in folders, without a label.
+        """Take up whole images, or all images in folders.
+
+        Parameters
+        ----------
+        label
+            Of each of them, also of those that were here already; None
+            leaves those as they are and the others without a label.
 
         Returns
         -------
@@ -239,11 +249,16 @@ class Project:
         Raises
         ------
         BadInputError
-            Where one of them does not exist, or a folder holds none.
+            Where one of them does not exist, a folder holds none, or there
+            is no such class.
         """
         images = [image for path in paths for image in _images_in(path)]
-        new = [Item('', image, mpp=mpp) for image in dict.fromkeys(images)]
-        return self._take_up('Add', new, 'image')
+        new = [
+            Item('', image, label=label, mpp=mpp)
+            for image in dict.fromkeys(images)
+        ]
+        words = f'Label "{label}" on' if label else 'Add'
+        return self._take_up(words, new, 'image')
 
     def add_field(
         self,
