@@ -113,6 +113,12 @@ class ImageChooser(Section):
         self._card = card
         self._say_advice()
 
+    def choose(self, layer: Image) -> None:
+        """Choose an image that is in the list; others are left out."""
+        for index in range(self._combo.count()):
+            if self._combo.itemData(index) is layer:
+                self._combo.setCurrentIndex(index)
+
     def enter(self, text: str) -> None:
         """Enter a pixel size as if it were typed; empty takes it back."""
         self._entry.setText(text)
