@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from pydantic import ValidationError
 
 from napari_wsol.cli.console import progress_bar, remark
+from napari_wsol.cli.teaching import train_project
 from napari_wsol.errors import BadInputError
 from napari_wsol.inference.settings import DeviceChoice
 from napari_wsol.models.card import MethodName
 from napari_wsol.models.library import find_model
+from napari_wsol.projects.recipe import in_words
 from napari_wsol.training.config import TrainingConfig
-from napari_wsol.training.recipes import configure
-from napari_wsol.training.table import read_table
+from napari_wsol.training.recipes import Speed, configure
+from napari_wsol.training.table import PROJECT_FILE, read_table
 
 Precision = Literal['auto', 'float32', 'bfloat16']
 
@@ -26,18 +27,35 @@ def train(
         Path,
         typer.Argument(
             help='A CSV with the columns image,label (and optionally mask,'
-            'group,split,field,mpp), or a folder with one sub-folder of '
-            'images per class. Folds of the public code are read too.'
+            'group,split,field,mpp), a folder with one sub-folder of images '
+            "per class, or a project of the viewer's. Folds of the public "
+            'code are read too.'
         ),
     ],
     output: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             '--output',
             '-o',
-            help='Folder of the run; the model is in its "model".',
+            help='Folder of the run; the model is in its "model". A project '
+            'has one of its own.',
         ),
-    ],
+    ] = None,
+    speed: Annotated[
+        Speed | None,
+        typer.Option(
+            help='Of a project: quick (the default) leaves the encoder as it '
+            'is, full teaches all.'
+        ),
+    ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            metavar='NAME',
+            help='Of a project: keep the model under this name, unless it is '
+            'worse than the one before.',
+        ),
+    ] = None,
     images: Annotated[
         Path | None,
         typer.Option(
@@ -47,12 +65,12 @@ def train(
         ),
     ] = None,
     method: Annotated[
-        MethodName,
+        MethodName | None,
         typer.Option(
-            help='How the model learns; the default is the best, and adapts '
-            'to the labels.'
+            help='How the model learns; the default, self-taught, is the '
+            'best, and adapts to the labels.'
         ),
-    ] = 'self-taught',
+    ] = None,
     negative_class: Annotated[
         str | None,
         typer.Option(
@@ -65,7 +83,9 @@ def train(
             metavar='MODEL', help='Start from this model, not from ImageNet.'
         ),
     ] = None,
-    name: Annotated[str, typer.Option(help='Name of the model.')] = 'my-model',
+    name: Annotated[
+        str | None, typer.Option(help='Name of the model.')
+    ] = None,
     mpp: Annotated[
         float | None,
         typer.Option(
@@ -88,7 +108,9 @@ def train(
     batch: Annotated[
         int | None, typer.Option(min=1, help='Images per step.')
     ] = None,
-    seed: Annotated[int, typer.Option(help='Of everything random.')] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help='Of everything random.')
+    ] = None,
     device: Annotated[
         DeviceChoice, typer.Option(help='Where to compute.')
     ] = 'auto',
@@ -113,10 +135,9 @@ def train(
     Stopping (Ctrl-C, or the machine) loses at most the epoch in hand:
     the same command with `--resume` goes on to the same end.
     """
-    config = _config(
+    stated = _stated(
         {
             'method': method,
-            'negative_class': negative_class,
             'name': name,
             'data_mpp': mpp,
             'mpp': model_mpp,
@@ -128,6 +149,27 @@ def train(
         },
         settings or [],
     )
+    if (data / PROJECT_FILE).is_file():
+        _refuse(
+            'The project states that itself: change it in the viewer.',
+            {
+                '--output': output,
+                '--images': images,
+                '--negative-class': negative_class,
+                '--init': init,
+            },
+        )
+        train_project(data, speed or 'quick', stated, resume=resume, name=keep)
+        return
+    _refuse(
+        'Only a project is trained with it.',
+        {'--speed': speed, '--keep': keep},
+    )
+    if output is None:
+        raise BadInputError('Say with --output where the run shall be.')
+    if negative_class is not None:
+        stated['negative_class'] = negative_class
+    config = _config(stated)
     start = find_model(init).path if init is not None else None
     try:
         _run(data, config, output, images=images, resume=resume, init=start)
@@ -139,9 +181,18 @@ def train(
         raise
 
 
-def _config(stated: dict[str, Any], settings: list[str]) -> TrainingConfig:
-    """The configuration from options and ``KEY=VALUE`` texts."""
-    values = {key: value for key, value in stated.items() if value is not None}
+def _refuse(why: str, options: dict[str, Any]) -> None:
+    """Say which options do not go with what is trained."""
+    for option, value in options.items():
+        if value is not None:
+            raise BadInputError(f'{option} does not fit here. {why}')
+
+
+def _stated(options: dict[str, Any], settings: list[str]) -> dict[str, Any]:
+    """What options and ``KEY=VALUE`` texts say."""
+    values = {
+        key: value for key, value in options.items() if value is not None
+    }
     for setting in settings:
         key, equals, value = setting.partition('=')
         if not equals or key not in TrainingConfig.model_fields:
@@ -151,16 +202,13 @@ def _config(stated: dict[str, Any], settings: list[str]) -> TrainingConfig:
                 f'{known}.'
             )
         values[key] = _value(value)
-    try:
-        return configure(**values)
-    except ValidationError as error:
-        faults = '; '.join(
-            f'{".".join(map(str, fault["loc"]))}: {fault["msg"]}'
-            for fault in error.errors(include_url=False)
-        )
-        raise BadInputError(
-            f'These settings do not work: {faults}.'
-        ) from error
+    return values
+
+
+def _config(stated: dict[str, Any]) -> TrainingConfig:
+    """The settings of a run, those stated going before the method's."""
+    with in_words():
+        return configure(**{'method': 'self-taught', **stated})
 
 
 def _value(text: str) -> Any:

@@ -14,7 +14,7 @@ from napari_wsol.projects.items import Item
 from napari_wsol.projects.project import Project
 from napari_wsol.projects.recipe import config_of
 from napari_wsol.slides.geometry import Box
-from napari_wsol.training.recipes import Speed, Stage, stages_of
+from napari_wsol.training.recipes import Speed, stages_of
 
 FEW_LABELS = 5
 """Labels of a class to learn from below which the user is told."""
@@ -93,15 +93,19 @@ def estimate(
     sides = Counter(project.split_of(item) for item in project.labelled())
     crops = config.draws or sides['train']
     stages = stages_of(config)
+    frozen = [
+        config.freeze_encoder is True or 'encoder' in stage.frozen
+        for stage in stages
+    ]
     seconds = sum(
         seconds_per_image
         * (
-            stage.epochs * crops * (FROZEN_SHARE if _is_frozen(stage) else 1)
+            stage.epochs * crops * (FROZEN_SHARE if is_frozen else 1)
             + sides['val'] * (1 + stage.epochs // config.validate_every) / 3
         )
-        for stage in stages
+        for stage, is_frozen in zip(stages, frozen, strict=True)
     )
-    if config.cached_versions and any(map(_is_frozen, stages)):
+    if config.cached_versions and any(frozen):
         seconds += seconds_per_image * crops * config.cached_versions / 3
     side = config.crop + 2 * max(stage.margin for stage in stages)
     memory = PROCESS_BYTES + config.batch * side**2 * BYTES_PER_PIXEL
@@ -272,10 +276,6 @@ def _too_few_for_full(project: Project, speed: Speed) -> Iterator[Obstacle]:
             'note',
             'Quick training is likely as good, and done sooner.',
         )
-
-
-def _is_frozen(stage: Stage) -> bool:
-    return 'encoder' in stage.frozen
 
 
 def _files(paths: Sequence[Path]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import unicodedata
@@ -23,9 +24,10 @@ from napari_wsol.projects.files import KeptFile, sync_folder
 from napari_wsol.projects.items import now, told_path
 from napari_wsol.projects.project import Project
 from napari_wsol.projects.runs import (
+    MODEL,
     MODELS,
+    ORIGIN,
     discard,
-    labels_of,
     number_of,
 )
 from napari_wsol.projects.tables import read_items, table_text
@@ -212,16 +214,13 @@ def _fill(
     comparison: Comparison,
 ) -> None:
     """Write all that a version consists of."""
-    folder = copy_folder(read_folder(run / 'model'), partial)
-    learned = labels_of(run)
+    folder = copy_folder(read_folder(run / MODEL), partial)
+    learned = KeptFile(run / PROJECT_LABELS)
     items = project.labelled()
-    if learned.is_file():
-        items = tuple(read_items(KeptFile(learned).read(), learned.parent)[0])
+    if learned.path.is_file():
+        items = tuple(read_items(learned.read(), project.folder)[0])
     sides = project.split_of
-    models = project.folder / MODELS
-    KeptFile(partial / PROJECT_LABELS).write(
-        table_text(items, models / partial.name, sides)
-    )
+    KeptFile(partial / PROJECT_LABELS).write(table_text(items, partial, sides))
     card = folder.card
     title = card.title if card.title != card.name else name
     metrics = {**card.metrics, 'held-out items': _numbers(comparison.new)}
@@ -232,6 +231,7 @@ def _fill(
                 'name': plain_name(name),
                 'title': title,
                 'metrics': metrics,
+                'parent': card.parent or _parent_hash(run),
             }
         ),
     )
@@ -246,6 +246,15 @@ def _fill(
     KeptFile(partial / LINEAGE).write(
         _LINEAGES.dump_json(lineage, indent=2).decode() + '\n'
     )
+
+
+def _parent_hash(run: Path) -> str | None:
+    """Of the weights that a run started from; None for an encoder's."""
+    try:
+        told = json.loads((run / ORIGIN).read_text('utf-8'))
+        return read_folder(told['parent']).card.sha256
+    except (OSError, ValueError, KeyError, TypeError, BadInputError):
+        return None
 
 
 def _numbers(figures: Figures) -> dict[str, float]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,7 +12,12 @@ from napari_wsol.errors import BadInputError
 from napari_wsol.projects.lineage import plain_name
 from napari_wsol.projects.project import Project
 from napari_wsol.training.config import TrainingConfig
-from napari_wsol.training.recipes import Speed, fine_tuning
+from napari_wsol.training.recipes import (
+    SPEEDS,
+    Speed,
+    configure,
+    fine_tuning,
+)
 
 
 def config_of(
@@ -42,8 +48,26 @@ def config_of(
         'seed': settings.seed,
         **(overrides or {}),
     }
+    method = stated.pop('method', 'self-taught')
+    with in_words():
+        if method == 'self-taught':
+            return fine_tuning(
+                speed, parent=project.parent is not None, **stated
+            )
+        return configure(method, **{**SPEEDS[speed], **stated})
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Name the settings that do not work.
+
+    Raises
+    ------
+    BadInputError
+        In place of pydantic's error.
+    """
     try:
-        return fine_tuning(speed, parent=project.parent is not None, **stated)
+        yield
     except ValidationError as error:
         faults = '; '.join(
             f'{".".join(map(str, fault["loc"]))}: {fault["msg"]}'

@@ -12,29 +12,29 @@ from napari_wsol.errors import BadInputError, WsolError
 from napari_wsol.models.folder import CARD
 from napari_wsol.projects.files import KeptFile
 from napari_wsol.projects.project import Project
-from napari_wsol.projects.tables import table_text
-from napari_wsol.projects.verdict import (
-    Comparison,
-    comparison_from_json,
-    comparison_to_json,
-)
+from napari_wsol.projects.verdict import Comparison, comparison_from_json
 from napari_wsol.training.recipes import Speed
-from napari_wsol.training.table import PROJECT_LABELS
 
 RUNS = 'runs'
 MODELS = 'models'
-FEATURES = 'features'
+
+STATED = 'config.json'
+"""In a run that has begun: its settings."""
+
+ORIGIN = 'origin.json'
+"""In a run: the model that it started from."""
 
 COMPARISON = 'comparison.json'
 """In a run that is over: old model against new."""
+
+MODEL = 'model'
+"""In a run that is over: the candidate."""
 
 _NUMBER = re.compile(r'(\d{4,})-')
 
 
 def new_run(project: Project, speed: Speed) -> str:
     """Make an empty run folder; give its name, as in ``0003-quick``.
-
-    The labels as they are now are kept beside it (``labels_of``).
 
     Raises
     ------
@@ -48,25 +48,12 @@ def new_run(project: Project, speed: Speed) -> str:
             run = runs / f'{_next_number(project):04}-{speed}'
             with contextlib.suppress(FileExistsError):
                 run.mkdir()
-                break
-        KeptFile(labels_of(run)).write(
-            table_text(project.labelled(), runs, project.split_of)
-        )
+                return run.name
     except OSError as error:
         raise WsolError(
             f'No training can be started in "{runs}": '
             f'{error.strerror or error}.'
         ) from error
-    return run.name
-
-
-def labels_of(run: Path) -> Path:
-    """The table of the labels that a run learns from.
-
-    Labels may change while it runs or before it goes on; those of the run
-    stay.
-    """
-    return run.with_name(f'{run.name}-{PROJECT_LABELS}')
 
 
 def number_of(folder: Path) -> int | None:
@@ -78,22 +65,15 @@ def number_of(folder: Path) -> int | None:
 def unfinished_runs(project: Project) -> tuple[Path, ...]:
     """Runs that were cut short: to be gone on with, or discarded."""
     return tuple(
-        run for run in _runs(project) if not (run / COMPARISON).is_file()
+        run
+        for run in _runs(project)
+        if (run / STATED).is_file() and not _is_over(run)
     )
 
 
 def candidates(project: Project) -> tuple[Path, ...]:
     """Runs whose model waits to be kept or discarded."""
-    return tuple(
-        run
-        for run in _runs(project)
-        if (run / COMPARISON).is_file() and (run / 'model' / CARD).is_file()
-    )
-
-
-def save_comparison(run: Path, comparison: Comparison) -> None:
-    """Say that a run is over, and how its model does."""
-    KeptFile(run / COMPARISON).write(comparison_to_json(comparison))
+    return tuple(run for run in _runs(project) if _is_over(run))
 
 
 def read_comparison(run: Path) -> Comparison:
@@ -130,11 +110,9 @@ def discard(project: Project, run: Path) -> None:
     try:
         if run.exists():
             # Gone in one move, whatever happens while files are removed.
-            run = run.rename(run.with_name(f'.{run.name}.{uuid.uuid4().hex}'))
+            run.rename(run.with_name(f'.{run.name}.{uuid.uuid4().hex}'))
         for path in (project.folder / RUNS).glob('.*'):
             shutil.rmtree(path, ignore_errors=True)
-        stem = run.name[1:].partition('.')[0]
-        labels_of(run.with_name(stem)).unlink(missing_ok=True)
     except OSError as error:
         raise WsolError(
             f'The training "{run.name}" cannot be removed: '
@@ -151,6 +129,10 @@ def _runs(project: Project) -> list[Path]:
         for path in folder.iterdir()
         if path.is_dir() and number_of(path) is not None
     )
+
+
+def _is_over(run: Path) -> bool:
+    return (run / COMPARISON).is_file() and (run / MODEL / CARD).is_file()
 
 
 def _next_number(project: Project) -> int:
