@@ -191,6 +191,10 @@ class TrainingConfig(BaseModel):
     student_margin: int = Field(
         32, ge=0, multiple_of=32, description='Context of their crops.'
     )
+    averaged_views: bool = Field(
+        True,
+        description="Average a teacher's maps over three scales and flips.",
+    )
     keep_wrong: bool = Field(
         False,
         description='Make pseudo-labels also of images that are classified '

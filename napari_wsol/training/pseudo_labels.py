@@ -14,6 +14,7 @@ from napari_wsol.methods.terms import IGNORE
 from napari_wsol.models.localizer import Localizer, resize
 from napari_wsol.training.pseudo_label_files import SUFFIX, write_pseudo_labels
 from napari_wsol.training.scanning import (
+    ZOOMS,
     FloatMap,
     Scan,
     Scanner,
@@ -93,11 +94,14 @@ class Teachers:
     ----------
     keep_wrong
         Whether to use images that their classifiers get wrong, too.
+    averaged
+        Whether their maps are averaged over scales and flips.
     """
 
     networks: Sequence[Localizer]
     scanner: Scanner
     keep_wrong: bool = False
+    averaged: bool = True
 
     def pseudo_labels(
         self, views: Sequence[View], bands: Bands, folder: Path
@@ -155,7 +159,13 @@ class Teachers:
         present = sorted({v.label for v in views if v.label != IGNORE})
         scans: list[Scan | None] = []
         for view in views:
-            scan = averaged_maps(self.networks, self.scanner, view)
+            scan = averaged_maps(
+                self.networks,
+                self.scanner,
+                view,
+                zooms=ZOOMS if self.averaged else (1.0,),
+                flips=self.averaged,
+            )
             right = view.label == IGNORE or (
                 present[int(np.argmax(scan.logits[present]))] == view.label
             )

@@ -49,6 +49,7 @@ SPEEDS: dict[Speed, dict[str, Any]] = {
         'cached_versions': 4,
         'student_epochs': 12,
         'masked_weight': 0.0,
+        'averaged_views': False,
     },
     'full': {'rounds': 2},
 }

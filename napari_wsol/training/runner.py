@@ -297,6 +297,7 @@ class Training:
             scanner,
             keep_wrong=self.config.keep_wrong
             or self._classifies_badly(stage.taught_by),
+            averaged=self.config.averaged_views,
         )
         if stage.lesson == 'pixels':
             folder = output / f'{stage.name}-pseudo-labels'

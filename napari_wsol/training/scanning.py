@@ -27,6 +27,9 @@ from napari_wsol.training.views import (
 
 FloatMap = npt.NDArray[np.float32]
 
+ZOOMS = (0.8, 1.0, 1.25)
+"""Scales over which a teacher's maps are averaged."""
+
 
 @dataclass(frozen=True)
 class Scan:
@@ -236,16 +239,21 @@ def averaged_maps(
     scanner: Scanner,
     view: View,
     *,
-    zooms: Sequence[float] = (0.8, 1.0, 1.25),
+    zooms: Sequence[float] = ZOOMS,
+    flips: bool = True,
     stride: int = 4,
 ) -> Scan:
-    """Maps of a view averaged over networks, flips and scales.
+    """Maps of a view averaged over networks, scales and flips.
 
     ``pixel`` is on the grid of ``stride`` or of the networks' own, whichever
     is finer.
     """
     scans = [
-        next(scanner.scan(network, [view], zoom=zoom, flips=zoom == 1.0))
+        next(
+            scanner.scan(
+                network, [view], zoom=zoom, flips=flips and zoom == 1.0
+            )
+        )
         for network in networks
         for zoom in (1.0, *(z for z in zooms if z != 1.0))
     ]
