@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_wsol.widgets.areas import unit_factor
@@ -55,6 +56,8 @@ class BeforeAfter(QObject):
         The image layer that both were computed on.
     old, new
         What the two models found; None where there is no old model.
+    parent
+        Lives as long.
 
     Attributes
     ----------
@@ -65,9 +68,14 @@ class BeforeAfter(QObject):
     swiped = Signal(float)
 
     def __init__(
-        self, viewer: Viewer, source: Image, old: Found | None, new: Found
+        self,
+        viewer: Viewer,
+        source: Image,
+        old: Found | None,
+        new: Found,
+        parent: QObject | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(parent)
         self._viewer = viewer
         self.view: View = 'after'
         self.position = 0.5
@@ -94,6 +102,13 @@ class BeforeAfter(QObject):
             for name, mask in self._masks.items()
             if mask.layer in self._viewer.layers
         }
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """The ways in which they can be shown."""
+        if 'before' not in self._masks:
+            return 'after', 'blink'
+        return 'before', 'after', 'blink', 'swipe'
 
     def show(self, view: View) -> None:
         """Show one mask, both by turns, or both side by side."""
@@ -159,6 +174,8 @@ class BeforeAfter(QObject):
 
     def _drag(self, viewer: Viewer, event: Any) -> Generator[None, None, None]:
         """Move the line with the mouse, where it was taken hold of."""
+        if not isalive(self):
+            return
         left, right = self._extent
         at = left + self.position * (right - left)
         column, pixel = self._masks['after'].column(viewer, event.position)

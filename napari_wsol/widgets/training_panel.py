@@ -1,0 +1,500 @@
+"""The training half of the Fine-tune widget."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.compat import isalive
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_wsol.engine.messages import DescribeDevices, Devices, Trained
+from napari_wsol.errors import WsolError
+from napari_wsol.models.folder import read_folder
+from napari_wsol.projects import lineage, runs
+from napari_wsol.projects.verdict import Comparison
+from napari_wsol.slides.pixel_size import PixelSize
+from napari_wsol.widgets import jobs
+from napari_wsol.widgets.candidate_look import CandidateLook
+from napari_wsol.widgets.candidate_section import CandidateSection
+from napari_wsol.widgets.images import image_path, known_pixel_size
+from napari_wsol.widgets.in_view import active_image, box_in_view
+from napari_wsol.widgets.learning_section import LearningSection
+from napari_wsol.widgets.outcome_message import OutcomeMessage
+from napari_wsol.widgets.pixel_sizes import entered_pixel_size
+from napari_wsol.widgets.session import bare_viewer
+from napari_wsol.widgets.setup_section import SetupSection
+from napari_wsol.widgets.training_checks import (
+    SECONDS_PER_IMAGE,
+    Checked,
+    TrainingChecks,
+)
+from napari_wsol.widgets.training_job import TrainingJob
+from napari_wsol.widgets.unfinished_section import UnfinishedSection
+from napari_wsol.widgets.versions_section import VersionsSection
+from napari_wsol.widgets.wording import describe_duration
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
+
+    from napari_wsol.projects.project import Project
+    from napari_wsol.widgets.session import Session
+
+__all__ = ['TrainingPanel']
+
+LOOK_SIDE = 2048
+"""Longest side of what both models look at, in level-0 pixels."""
+
+NO_PROJECT = 'Open a project, or make one, to train a model.'
+READ_ONLY = 'This project is open only to look at, so it cannot be trained.'
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """A new model that waits to be kept or discarded."""
+
+    run: Path
+    comparison: Comparison
+
+
+class TrainingPanel(QWidget):
+    """Train in a project, judge the new model, keep it or not.
+
+    Parameters
+    ----------
+    viewer
+        The napari viewer.
+    session
+        Gives the engine and the folders.
+
+    Attributes
+    ----------
+    model_changed
+        Emitted when another model of the project is in use: one was kept,
+        or an earlier one taken up again.
+    """
+
+    model_changed = Signal()
+
+    def __init__(self, viewer: Viewer, session: Session) -> None:
+        super().__init__()
+        self._viewer = bare_viewer(viewer)
+        self._session = session
+        self._project: Project | None = None
+        self._candidate: Candidate | None = None
+        self._seconds_per_image = SECONDS_PER_IMAGE['cpu']
+        self.unfinished = UnfinishedSection()
+        self.setup = SetupSection(self._viewer, session.preferences.models)
+        self.learning = LearningSection()
+        self.candidate = CandidateSection()
+        self.outcome = OutcomeMessage()
+        self.versions = VersionsSection()
+        self.training = TrainingJob(self._viewer, session, self.learning)
+        self.look = CandidateLook(self._viewer, session, self)
+        self._checks = TrainingChecks(self)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(14)
+        for part in (
+            self.outcome,
+            self.unfinished,
+            self.setup,
+            self.learning,
+            self.candidate,
+            self.versions,
+        ):
+            layout.addWidget(part)
+        self._connect()
+        self.set_project(None)
+        running, looking = self.training.running, self.look.running
+
+        def farewell() -> None:
+            running.stop()
+            for job in tuple(looking.values()):
+                job.quit()
+
+        session.attach(self, farewell)
+        jobs.run(
+            session.client,
+            'looking for devices',
+            DescribeDevices,
+            self._take_devices,
+        )
+
+    @property
+    def is_training(self) -> bool:
+        """Whether a training is under way."""
+        return self.training.is_running
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether the two models are being run over an image."""
+        return bool(self.look.running)
+
+    def reset_choices(self, event: Any = None) -> None:
+        """Follow the viewer's layers; napari calls it when they change."""
+        if isalive(self):
+            self.setup.reset_choices()
+
+    def set_project(self, project: Project | None) -> None:
+        """Show another project; a training that runs is left unfinished."""
+        self.training.abandon()
+        self.look.clear()
+        if self._project is not None:
+            self._project.changed.disconnect(self._follow, missing_ok=True)
+        self._project = project
+        self._candidate = None
+        self.outcome.say('')
+        self.setup.forget_choices()
+        if project is not None:
+            project.changed.connect(self._follow)
+            self._tidy()
+            waiting = runs.candidates(project)
+            if waiting:
+                self._offer(waiting[-1])
+        self._show_state()
+        self._show_parent()
+
+    def train(self) -> None:
+        """Start a training with what the form says."""
+        project = self._project
+        if project is None or self.is_training:
+            return
+        try:
+            run = runs.new_run(project, self.setup.speed)
+        except WsolError as error:
+            self.outcome.say(str(error), 'stop')
+            return
+        self._begin(run, resume=False)
+
+    def resume(self, run: str) -> None:
+        """Go on with a training that was cut short."""
+        if self._project is not None and not self.is_training:
+            self._begin(run, resume=True)
+
+    def compare(self) -> None:
+        """Run the old and the new model over the image in view."""
+        if self._candidate is None:
+            return
+        layer = active_image(self._viewer)
+        box = None
+        if layer is not None:
+            box = box_in_view(self._viewer, layer, LOOK_SIDE)
+        if box is None:
+            self.candidate.show_looking(
+                'Open an image, or move it into view, to see what both '
+                'models mark in it.'
+            )
+            return
+        models = {'after': self._candidate.run / 'model'}
+        if self._project.parent is not None:
+            models = {'before': self._project.parent, **models}
+        self.candidate.set_views(())
+        self.look.start(
+            layer,
+            box,
+            self._pixel_size(layer),
+            models,
+            self._session.preferences.device,
+        )
+
+    def keep(self, name: str) -> None:
+        """Keep the new model under a name, and use it from now on."""
+        candidate = self._candidate
+        if candidate is None:
+            return
+        try:
+            version = lineage.keep(
+                self._project, candidate.run, name, candidate.comparison
+            )
+        except WsolError as error:
+            self.candidate.say_problem(str(error))
+            return
+        self._candidate = None
+        self.look.clear(keep_after=True)
+        self.outcome.say(
+            f'"{version.name}" is kept and in use. The next training starts '
+            'from it.',
+            'good',
+        )
+        self._show_state()
+        self.model_changed.emit()
+
+    def discard(self) -> None:
+        """Throw the new model away."""
+        if self._candidate is not None:
+            self._remove(self._candidate.run.name)
+            self._candidate = None
+            self.look.clear()
+            self.outcome.say('Discarded. Nothing has changed.')
+            self._show_state()
+
+    def roll_back(self, number: int) -> None:
+        """Use an earlier version again."""
+        project = self._project
+        version = next(
+            each for each in lineage.versions(project) if each.number == number
+        )
+        try:
+            lineage.roll_back(project, version)
+        except WsolError as error:
+            self.outcome.say(str(error), 'stop')
+            return
+        self.outcome.say(f'"{version.name}" is in use again.')
+        self._show_state()
+        self.model_changed.emit()
+
+    def _connect(self) -> None:
+        self.setup.started.connect(self.train)
+        self.setup.changed.connect(self._check)
+        self.setup.parent_changed.connect(self._take_parent)
+        self._checks.done.connect(self._take_checks)
+        self.unfinished.resumed.connect(self.resume)
+        self.unfinished.discarded.connect(self._drop_unfinished)
+        self.training.trained.connect(self._take_trained)
+        self.training.failed.connect(self._take_failure)
+        self.training.cancelled.connect(self._take_cancelled)
+        self.candidate.look.connect(self.compare)
+        self.candidate.kept.connect(self.keep)
+        self.candidate.discarded.connect(self.discard)
+        self.candidate.again.connect(self._train_again)
+        self.candidate.viewed.connect(self._show_view)
+        self.candidate.swiped.connect(self._swipe)
+        self.look.told.connect(self.candidate.show_looking)
+        self.look.shown.connect(self._show_masks)
+        self.versions.chosen.connect(self.roll_back)
+
+    def _begin(self, run: str, *, resume: bool) -> None:
+        watched = self.setup.watched
+        size = None if watched is None else self._pixel_size(watched)
+        self.outcome.say('')
+        self.look.clear()
+        self.training.start(
+            self._project.folder,
+            run,
+            run.rpartition('-')[2],
+            self.setup.form.overrides,
+            watched,
+            None if size is None else size.mpp,
+            resume=resume,
+        )
+        self._show_state()
+
+    def _train_again(self) -> None:
+        self.discard()
+        self.train()
+
+    def _take_trained(self, event: Trained) -> None:
+        run = self._project.folder / runs.RUNS / event.run
+        self._candidate = Candidate(run, event.comparison)
+        rate = self.training.images_per_second
+        if rate and event.run.endswith('full'):
+            self._seconds_per_image = 1 / rate
+        self._show_candidate()
+        self.outcome.say(
+            f'Trained in {describe_duration(event.seconds)}. Nothing is '
+            'changed until you keep it.'
+        )
+        self._show_state()
+        self.compare()
+
+    def _take_failure(self, message: str, details: str) -> None:
+        self._tidy()
+        if self._unfinished():
+            message += (
+                ' What was learned up to the last epoch is still there: go '
+                'on with it below, or discard it.'
+            )
+        self.outcome.say(message, 'stop', details)
+        self._show_state()
+
+    def _take_cancelled(self, was_asked: bool) -> None:
+        if was_asked:
+            self._remove(self.training.run)
+            self.outcome.say('Cancelled. Nothing has changed.')
+        else:
+            self._tidy()
+            self.outcome.say('The training was stopped.', 'note')
+        self._show_state()
+
+    def _offer(self, run: Path) -> None:
+        """Take up a new model that nobody has judged yet."""
+        try:
+            self._candidate = Candidate(run, runs.read_comparison(run))
+        except WsolError as error:
+            self.outcome.say(str(error), 'stop')
+        else:
+            self._show_candidate()
+
+    def _show_candidate(self) -> None:
+        settings = self._project.settings
+        count = len(lineage.versions(self._project)) + 1
+        self.candidate.show_candidate(
+            self._candidate.comparison, f'{settings.name} {count}'
+        )
+
+    def _show_masks(self) -> None:
+        masks = self.look.masks
+        masks.swiped.connect(self.candidate.set_position)
+        self.candidate.set_views(tuple(masks.views))
+        self.candidate.set_view('after')
+        self.candidate.set_position(masks.position)
+
+    def _show_view(self, view: str) -> None:
+        if self.look.masks is not None:
+            self.look.masks.show(view)
+
+    def _swipe(self, position: float) -> None:
+        if self.look.masks is not None:
+            self.look.masks.swipe(position)
+
+    def _show_state(self) -> None:
+        """Show what there is to do now."""
+        project = self._project
+        can_train = project is not None and not project.read_only
+        is_free = not self.is_training and self._candidate is None
+        if project is None:
+            self.outcome.say(NO_PROJECT)
+        elif not can_train:
+            self.outcome.say(READ_ONLY, 'note')
+        self.setup.setVisible(can_train and is_free)
+        self.candidate.setVisible(self._candidate is not None)
+        self.unfinished.show_runs(
+            [(run.name, _told(run)) for run in self._unfinished()]
+            if can_train and is_free
+            else []
+        )
+        versions = () if project is None else lineage.versions(project)
+        self.versions.show_versions(
+            lineage.tree(versions),
+            None if project is None else project.settings.current_version,
+        )
+        self.versions.setEnabled(can_train and is_free)
+        self._offer_versions(versions)
+        self._check()
+
+    def _unfinished(self) -> list[Path]:
+        """Runs to be gone on with; not the one in hand."""
+        if self._project is None:
+            return []
+        running = self.training.run if self.is_training else None
+        return [
+            run
+            for run in runs.unfinished_runs(self._project)
+            if run.name != running
+        ]
+
+    def _tidy(self) -> None:
+        """Remove runs that were ended before they learned anything."""
+        if self._project.read_only:
+            return
+        for run in self._unfinished():
+            if not (run / 'config.json').exists():
+                self._remove(run.name)
+
+    def _remove(self, run: str) -> None:
+        try:
+            runs.discard(self._project, self._project.folder / runs.RUNS / run)
+        except WsolError as error:
+            self.outcome.say(str(error), 'stop')
+
+    def _drop_unfinished(self, run: str) -> None:
+        self._remove(run)
+        self._show_state()
+
+    def _offer_versions(self, versions: tuple[lineage.Version, ...]) -> None:
+        chooser = self.setup.parent_model
+        chooser.blockSignals(True)
+        chooser.offer(
+            [
+                (version.name, read_folder(version.path))
+                for version in reversed(versions)
+            ]
+        )
+        chooser.blockSignals(False)
+        self._show_parent()
+
+    def _show_parent(self) -> None:
+        """Choose in the form what the project starts from."""
+        if self._project is None:
+            return
+        chooser = self.setup.parent_model
+        chooser.blockSignals(True)
+        if self._project.parent is None:
+            chooser.use_none()
+        else:
+            chooser.use(self._project.parent)
+        chooser.blockSignals(False)
+
+    def _take_parent(self) -> None:
+        project, model = self._project, self.setup.parent_model.model
+        if project is None or project.read_only:
+            return
+        path = None if model is None else model.path
+        if path != project.parent:
+            project.set_parent(path)
+
+    def _follow(self, keys: tuple[str, ...]) -> None:
+        """Check again when labels or settings have changed."""
+        if isalive(self):
+            if not keys:
+                self._show_parent()
+            self._check()
+
+    def _check(self) -> None:
+        if self._project is None or not self.setup.isVisibleTo(self):
+            self._checks.drop()
+            return
+        self._checks.ask(
+            self._project,
+            self.setup.speed,
+            self.setup.form.overrides,
+            self._seconds_per_image,
+        )
+
+    def _take_checks(self, checked: Checked) -> None:
+        before = self.setup.speed
+        self.setup.advise_speed(checked.speed, checked.why)
+        self.setup.form.set_defaults(checked.usual)
+        self.setup.show_obstacles(checked.obstacles)
+        self.setup.show_estimate(checked.estimate)
+        if self.setup.speed != before:
+            self._check()
+
+    def _take_devices(self, event: Any) -> None:
+        if isinstance(event, Devices) and isalive(self):
+            best = next(
+                (k for k, _ in event.available if k in SECONDS_PER_IMAGE),
+                'cpu',
+            )
+            self._seconds_per_image = SECONDS_PER_IMAGE[best]
+            self._check()
+
+    def _pixel_size(self, layer: Image) -> PixelSize | None:
+        """As the layer says it, else as it was stated for its items."""
+        size = known_pixel_size(layer).pixel_size
+        path = image_path(layer)
+        if size is not None or path is None:
+            return size
+        return next(
+            (
+                entered_pixel_size(item.mpp)
+                for item in self._project.items.values()
+                if item.image == path and item.mpp
+            ),
+            None,
+        )
+
+
+def _told(run: Path) -> str:
+    """A run that was cut short, in a sentence."""
+    speed = run.name.rpartition('-')[2]
+    when = datetime.fromtimestamp((run / 'config.json').stat().st_mtime)
+    return (
+        f'A {speed} training begun on {when:%d %b at %H:%M} was cut short. '
+        'Its labels and its finished epochs are there.'
+    )
