@@ -325,6 +325,13 @@ class Project:
         words = f'Group "{group}" of' if group else 'Guessed group of'
         self._do(f'{words} {_counted(after)}', after)
 
+    def set_mpp(self, keys: Iterable[str], mpp: float) -> None:
+        """Note the pixel size of images whose files state none, in µm."""
+        after = {
+            key: replace(item, mpp=mpp) for key, item in self._named(keys)
+        }
+        self._do(f'Pixel size of {_counted(after)}', after)
+
     def move_field(self, key: str, box: Box) -> None:
         """Move or resize a field.
 
