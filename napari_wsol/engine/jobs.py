@@ -18,9 +18,16 @@ from napari_wsol.engine.messages import (
     Devices,
     FileImage,
     Finished,
+    Judged,
+    JudgeRequest,
     PredictRequest,
+    Suggested,
+    SuggestRequest,
+    Trained,
+    TrainRequest,
 )
 from napari_wsol.engine.server import JobContext, JobEvents, JobRegistry
+from napari_wsol.errors import BadInputError
 
 if TYPE_CHECKING:
     from napari_wsol.models.loading import LoadedModel
@@ -89,6 +96,72 @@ def predict(request: PredictRequest, context: JobContext) -> JobEvents:
     return Finished(request.job, prediction)
 
 
+def train(request: TrainRequest, context: JobContext) -> JobEvents:
+    """Train in a project, from its parent, and compare the two."""
+    from napari_wsol.projects.checks import obstacles
+    from napari_wsol.projects.project import Project
+    from napari_wsol.projects.recipe import config_of
+    from napari_wsol.training.teaching import has_begun, teach
+
+    project = Project.open(request.project, read_only=True)
+    config = None
+    if not (request.resume and has_begun(project, request.run)):
+        in_the_way = [
+            f'{each.text} {each.fix}'
+            for each in obstacles(project, request.speed)
+            if each.kind == 'stop'
+        ]
+        if in_the_way:
+            raise BadInputError(' '.join(in_the_way))
+        config = config_of(project, request.speed, dict(request.settings))
+    try:
+        taught = yield from teach(
+            project,
+            request.run,
+            config,
+            steering=context.steering,
+            preview=request.preview,
+        )
+    finally:
+        _give_back_memory()
+    return Trained(request.job, request.run, taught.comparison, taught.seconds)
+
+
+def suggest(request: SuggestRequest, context: JobContext) -> JobEvents:
+    """Say which fields of images to label next."""
+    from napari_wsol.projects.project import Project
+    from napari_wsol.training.suggesting import suggest as suggest_fields
+
+    project = Project.open(request.project, read_only=True)
+    try:
+        suggestions = yield from suggest_fields(
+            [(Path(image).absolute(), mpp) for image, mpp in request.images],
+            project.labelled(),
+            _models.get(request.model),
+            request.count,
+            side_um=project.settings.field_side_um,
+        )
+    finally:
+        _give_back_memory()
+    return Suggested(request.job, suggestions)
+
+
+def judge(request: JudgeRequest, context: JobContext) -> JobEvents:
+    """Say what a model takes items of a project for."""
+    from napari_wsol.projects.project import Project
+    from napari_wsol.training.judging import judge as judge_items
+
+    items = Project.open(request.project, read_only=True).items
+    try:
+        judgements = yield from judge_items(
+            [items[key] for key in request.keys if key in items],
+            _models.get(request.model),
+        )
+    finally:
+        _give_back_memory()
+    return Judged(request.job, judgements)
+
+
 def describe_devices(
     request: DescribeDevices, context: JobContext
 ) -> JobEvents:
@@ -153,5 +226,12 @@ def _content(slide: Slide) -> str | None:
 
 
 JOBS = JobRegistry(
-    {PredictRequest: predict, DescribeDevices: describe_devices}, warm_up
+    {
+        PredictRequest: predict,
+        TrainRequest: train,
+        SuggestRequest: suggest,
+        JudgeRequest: judge,
+        DescribeDevices: describe_devices,
+    },
+    warm_up,
 )

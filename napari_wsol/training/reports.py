@@ -5,8 +5,10 @@ All are small and frozen; pixels travel as files.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
+from napari_wsol.inference.settings import Progress
 from napari_wsol.slides.geometry import Box
 
 
@@ -115,7 +117,8 @@ class Suggestion:
     box
         In level-0 pixels.
     mpp
-        µm per level-0 pixel, None where nobody knows.
+        As it was given for the image: µm per pixel of level 0 where the
+        file does not state it.
     score
         From 0 on, high is good; suggestions come best first.
     reason
@@ -149,3 +152,11 @@ class Judgement:
     predicted: str
     probability: float
     entropy: float
+
+
+def progress(
+    done: int, total: int, began: float, unit: str, message: str = ''
+) -> Progress:
+    """How far something is that began at a ``time.perf_counter()``."""
+    rate = done / max(time.perf_counter() - began, 1e-9)
+    return Progress(done, total, unit, rate, (total - done) / rate, message)
