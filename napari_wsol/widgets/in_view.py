@@ -7,14 +7,28 @@ from typing import TYPE_CHECKING
 from napari.layers import Image
 
 from napari_wsol.slides.geometry import Box
+from napari_wsol.slides.pixel_size import PixelSize
 from napari_wsol.widgets.areas import unit_factor, visible_box
-from napari_wsol.widgets.images import image_shape, why_not
+from napari_wsol.widgets.images import (
+    image_path,
+    image_shape,
+    known_pixel_size,
+    why_not,
+)
 from napari_wsol.widgets.overlays import is_overlay
+from napari_wsol.widgets.pixel_sizes import entered_pixel_size
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-__all__ = ['active_image', 'box_in_view', 'usable_images']
+    from napari_wsol.projects.project import Project
+
+__all__ = [
+    'active_image',
+    'box_in_view',
+    'stated_pixel_size',
+    'usable_images',
+]
 
 
 def usable_images(viewer: Viewer) -> list[Image]:
@@ -72,4 +86,20 @@ def box_in_view(viewer: Viewer, layer: Image, side: float) -> Box | None:
         round(seen.x + (seen.width - width) / 2),
         max(1, round(height)),
         max(1, round(width)),
+    )
+
+
+def stated_pixel_size(layer: Image, project: Project) -> PixelSize | None:
+    """As the layer says it, else as it was stated for the project's items."""
+    size = known_pixel_size(layer).pixel_size
+    path = image_path(layer)
+    if size is not None or path is None:
+        return size
+    return next(
+        (
+            entered_pixel_size(item.mpp)
+            for item in project.items.values()
+            if item.image == path and item.mpp
+        ),
+        None,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,16 +14,12 @@ from napari_wsol.engine.messages import DescribeDevices, Devices, Trained
 from napari_wsol.errors import WsolError
 from napari_wsol.models.folder import read_folder
 from napari_wsol.projects import lineage, runs
-from napari_wsol.projects.verdict import Comparison
-from napari_wsol.slides.pixel_size import PixelSize
 from napari_wsol.widgets import jobs
-from napari_wsol.widgets.candidate_look import CandidateLook
 from napari_wsol.widgets.candidate_section import CandidateSection
-from napari_wsol.widgets.images import image_path, known_pixel_size
-from napari_wsol.widgets.in_view import active_image, box_in_view
+from napari_wsol.widgets.in_view import stated_pixel_size
 from napari_wsol.widgets.learning_section import LearningSection
 from napari_wsol.widgets.outcome_message import OutcomeMessage
-from napari_wsol.widgets.pixel_sizes import entered_pixel_size
+from napari_wsol.widgets.promotion import Promotion
 from napari_wsol.widgets.session import bare_viewer
 from napari_wsol.widgets.setup_section import SetupSection
 from napari_wsol.widgets.training_checks import (
@@ -38,7 +33,6 @@ from napari_wsol.widgets.versions_section import VersionsSection
 from napari_wsol.widgets.wording import describe_duration
 
 if TYPE_CHECKING:
-    from napari.layers import Image
     from napari.viewer import Viewer
 
     from napari_wsol.projects.project import Project
@@ -46,19 +40,8 @@ if TYPE_CHECKING:
 
 __all__ = ['TrainingPanel']
 
-LOOK_SIDE = 2048
-"""Longest side of what both models look at, in level-0 pixels."""
-
 NO_PROJECT = 'Open a project, or make one, to train a model.'
 READ_ONLY = 'This project is open only to look at, so it cannot be trained.'
-
-
-@dataclasses.dataclass(frozen=True)
-class Candidate:
-    """A new model that waits to be kept or discarded."""
-
-    run: Path
-    comparison: Comparison
 
 
 class TrainingPanel(QWidget):
@@ -85,7 +68,6 @@ class TrainingPanel(QWidget):
         self._viewer = bare_viewer(viewer)
         self._session = session
         self._project: Project | None = None
-        self._candidate: Candidate | None = None
         self._seconds_per_image = SECONDS_PER_IMAGE['cpu']
         self.unfinished = UnfinishedSection()
         self.setup = SetupSection(self._viewer, session.preferences.models)
@@ -94,7 +76,7 @@ class TrainingPanel(QWidget):
         self.outcome = OutcomeMessage()
         self.versions = VersionsSection()
         self.training = TrainingJob(self._viewer, session, self.learning)
-        self.look = CandidateLook(self._viewer, session, self)
+        self.promotion = Promotion(self._viewer, session, self.candidate)
         self._checks = TrainingChecks(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -110,7 +92,8 @@ class TrainingPanel(QWidget):
             layout.addWidget(part)
         self._connect()
         self.set_project(None)
-        running, looking = self.training.running, self.look.running
+        running = self.training.running
+        looking = self.promotion.look.running
 
         def farewell() -> None:
             running.stop()
@@ -133,7 +116,7 @@ class TrainingPanel(QWidget):
     @property
     def is_looking(self) -> bool:
         """Whether the two models are being run over an image."""
-        return bool(self.look.running)
+        return bool(self.promotion.look.running)
 
     def reset_choices(self, event: Any = None) -> None:
         """Follow the viewer's layers; napari calls it when they change."""
@@ -143,19 +126,15 @@ class TrainingPanel(QWidget):
     def set_project(self, project: Project | None) -> None:
         """Show another project; a training that runs is left unfinished."""
         self.training.abandon()
-        self.look.clear()
+        self.promotion.withdraw()
         if self._project is not None:
             self._project.changed.disconnect(self._follow, missing_ok=True)
         self._project = project
-        self._candidate = None
         self.outcome.say('')
         self.setup.forget_choices()
         if project is not None:
             project.changed.connect(self._follow)
-            self._tidy()
-            waiting = runs.candidates(project)
-            if waiting:
-                self._offer(waiting[-1])
+            self._offer_waiting()
         self._show_state()
         self._show_parent()
 
@@ -175,63 +154,6 @@ class TrainingPanel(QWidget):
         """Go on with a training that was cut short."""
         if self._project is not None and not self.is_training:
             self._begin(run, resume=True)
-
-    def compare(self) -> None:
-        """Run the old and the new model over the image in view."""
-        if self._candidate is None:
-            return
-        layer = active_image(self._viewer)
-        box = None
-        if layer is not None:
-            box = box_in_view(self._viewer, layer, LOOK_SIDE)
-        if box is None:
-            self.candidate.show_looking(
-                'Open an image, or move it into view, to see what both '
-                'models mark in it.'
-            )
-            return
-        models = {'after': self._candidate.run / 'model'}
-        if self._project.parent is not None:
-            models = {'before': self._project.parent, **models}
-        self.candidate.set_views(())
-        self.look.start(
-            layer,
-            box,
-            self._pixel_size(layer),
-            models,
-            self._session.preferences.device,
-        )
-
-    def keep(self, name: str) -> None:
-        """Keep the new model under a name, and use it from now on."""
-        candidate = self._candidate
-        if candidate is None:
-            return
-        try:
-            version = lineage.keep(
-                self._project, candidate.run, name, candidate.comparison
-            )
-        except WsolError as error:
-            self.candidate.say_problem(str(error))
-            return
-        self._candidate = None
-        self.look.clear(keep_after=True)
-        self.outcome.say(
-            f'"{version.name}" is kept and in use. The next training starts '
-            'from it.',
-            'good',
-        )
-        self._show_state()
-        self.model_changed.emit()
-
-    def discard(self) -> None:
-        """Throw the new model away."""
-        if self._candidate is not None:
-            self._remove(self._candidate.run.name)
-            self._candidate = None
-            self.look.clear()
-            self.outcome.say('Discarded. Nothing has changed.')
-            self._show_state()
 
     def roll_back(self, number: int) -> None:
         """Use an earlier version again."""
@@ -258,21 +180,16 @@ class TrainingPanel(QWidget):
         self.training.trained.connect(self._take_trained)
         self.training.failed.connect(self._take_failure)
         self.training.cancelled.connect(self._take_cancelled)
-        self.candidate.look.connect(self.compare)
-        self.candidate.kept.connect(self.keep)
-        self.candidate.discarded.connect(self.discard)
-        self.candidate.again.connect(self._train_again)
-        self.candidate.viewed.connect(self._show_view)
-        self.candidate.swiped.connect(self._swipe)
-        self.look.told.connect(self.candidate.show_looking)
-        self.look.shown.connect(self._show_masks)
+        self.promotion.kept.connect(self._take_kept)
+        self.promotion.discarded.connect(self._take_discarded)
         self.versions.chosen.connect(self.roll_back)
 
     def _begin(self, run: str, *, resume: bool) -> None:
         watched = self.setup.watched
-        size = None if watched is None else self._pixel_size(watched)
+        size = None
+        if watched is not None:
+            size = stated_pixel_size(watched, self._project)
         self.outcome.say('')
-        self.look.clear()
         self.training.start(
             self._project.folder,
             run,
@@ -284,85 +201,74 @@ class TrainingPanel(QWidget):
         )
         self._show_state()
 
-    def _train_again(self) -> None:
-        self.discard()
-        self.train()
-
     def _take_trained(self, event: Trained) -> None:
         run = self._project.folder / runs.RUNS / event.run
-        self._candidate = Candidate(run, event.comparison)
+        self.promotion.offer(self._project, run, event.comparison)
         rate = self.training.images_per_second
         if rate and event.run.endswith('full'):
             self._seconds_per_image = 1 / rate
-        self._show_candidate()
         self.outcome.say(
             f'Trained in {describe_duration(event.seconds)}. Nothing is '
             'changed until you keep it.'
         )
         self._show_state()
-        self.compare()
+        self.promotion.compare()
 
     def _take_failure(self, message: str, details: str) -> None:
-        self._tidy()
-        if self._unfinished():
+        if self._has_begun():
             message += (
                 ' What was learned up to the last epoch is still there: go '
                 'on with it below, or discard it.'
             )
+        else:
+            self._remove(self.training.run)
         self.outcome.say(message, 'stop', details)
         self._show_state()
 
     def _take_cancelled(self, was_asked: bool) -> None:
-        if was_asked:
+        if was_asked or not self._has_begun():
             self._remove(self.training.run)
             self.outcome.say('Cancelled. Nothing has changed.')
         else:
-            self._tidy()
             self.outcome.say('The training was stopped.', 'note')
         self._show_state()
 
-    def _offer(self, run: Path) -> None:
-        """Take up a new model that nobody has judged yet."""
-        try:
-            self._candidate = Candidate(run, runs.read_comparison(run))
-        except WsolError as error:
-            self.outcome.say(str(error), 'stop')
-        else:
-            self._show_candidate()
-
-    def _show_candidate(self) -> None:
-        settings = self._project.settings
-        count = len(lineage.versions(self._project)) + 1
-        self.candidate.show_candidate(
-            self._candidate.comparison, f'{settings.name} {count}'
+    def _take_kept(self, version: lineage.Version) -> None:
+        self.outcome.say(
+            f'"{version.name}" is kept and in use. The next training starts '
+            'from it.',
+            'good',
         )
+        self._show_state()
+        self.model_changed.emit()
 
-    def _show_masks(self) -> None:
-        masks = self.look.masks
-        masks.swiped.connect(self.candidate.set_position)
-        self.candidate.set_views(tuple(masks.views))
-        self.candidate.set_view('after')
-        self.candidate.set_position(masks.position)
+    def _take_discarded(self, again: bool) -> None:
+        self.outcome.say('Discarded. Nothing has changed.')
+        self._show_state()
+        if again:
+            self.train()
 
-    def _show_view(self, view: str) -> None:
-        if self.look.masks is not None:
-            self.look.masks.show(view)
-
-    def _swipe(self, position: float) -> None:
-        if self.look.masks is not None:
-            self.look.masks.swipe(position)
+    def _offer_waiting(self) -> None:
+        """Take up the last new model that nobody has judged yet."""
+        for run in runs.candidates(self._project)[-1:]:
+            try:
+                comparison = runs.read_comparison(run)
+            except WsolError as error:
+                self.outcome.say(str(error), 'stop')
+            else:
+                self.promotion.offer(self._project, run, comparison)
 
     def _show_state(self) -> None:
         """Show what there is to do now."""
         project = self._project
         can_train = project is not None and not project.read_only
-        is_free = not self.is_training and self._candidate is None
+        is_free = not (self.is_training or self.promotion.is_open)
         if project is None:
             self.outcome.say(NO_PROJECT)
         elif not can_train:
             self.outcome.say(READ_ONLY, 'note')
         self.setup.setVisible(can_train and is_free)
-        self.candidate.setVisible(self._candidate is not None)
+        self.candidate.setVisible(can_train and self.promotion.is_open)
         self.unfinished.show_runs(
             [(run.name, _told(run)) for run in self._unfinished()]
             if can_train and is_free
@@ -388,13 +294,9 @@ class TrainingPanel(QWidget):
             if run.name != running
         ]
 
-    def _tidy(self) -> None:
-        """Remove runs that were ended before they learned anything."""
-        if self._project.read_only:
-            return
-        for run in self._unfinished():
-            if not (run / 'config.json').exists():
-                self._remove(run.name)
+    def _has_begun(self) -> bool:
+        """Whether the last training can be gone on with."""
+        return self.training.run in [run.name for run in self._unfinished()]
 
     def _remove(self, run: str) -> None:
         try:
@@ -473,21 +375,6 @@ class TrainingPanel(QWidget):
             )
             self._seconds_per_image = SECONDS_PER_IMAGE[best]
             self._check()
-
-    def _pixel_size(self, layer: Image) -> PixelSize | None:
-        """As the layer says it, else as it was stated for its items."""
-        size = known_pixel_size(layer).pixel_size
-        path = image_path(layer)
-        if size is not None or path is None:
-            return size
-        return next(
-            (
-                entered_pixel_size(item.mpp)
-                for item in self._project.items.values()
-                if item.image == path and item.mpp
-            ),
-            None,
-        )
 
 
 def _told(run: Path) -> str:

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 
-from napari_wsol.widgets.before_after import BLINK_MS, DIVIDER, BeforeAfter
+from napari_wsol.widgets.before_after import DIVIDER, BeforeAfter
 from napari_wsol.widgets.jobs import Found
 from napari_wsol.widgets.maps import open_maps
 
@@ -23,8 +24,9 @@ def found(folder, name, probability, classes=None, **changes):
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer()
+def viewer(qapp):
+    """All of a viewer but its window."""
+    return ViewerModel()
 
 
 @pytest.fixture
@@ -61,12 +63,13 @@ def test_one_mask_is_shown_at_a_time(viewer, source, masks):
 
 
 def test_blinking_shows_them_by_turns(masks, qtbot):
+    masks._timer.setInterval(50)
     masks.show('blink')
     assert shown(masks) == {'before'}
-    qtbot.waitUntil(lambda: shown(masks) == {'after'}, timeout=3 * BLINK_MS)
-    qtbot.waitUntil(lambda: shown(masks) == {'before'}, timeout=3 * BLINK_MS)
+    qtbot.waitUntil(lambda: shown(masks) == {'after'}, timeout=1000)
+    qtbot.waitUntil(lambda: shown(masks) == {'before'}, timeout=1000)
     masks.show('after')
-    qtbot.wait(BLINK_MS + 100)
+    qtbot.wait(150)
     assert shown(masks) == {'after'}
 
 
