@@ -98,8 +98,12 @@ def test_nothing_below_the_widgets_knows_napari_or_qt():
         assert not found & VIEWER, f'{name} imports {found & VIEWER}'
 
 
-def test_no_module_of_the_widgets_loads_torch():
-    names = [module_of(path) for path in SOURCES if 'widgets' in path.parts]
+def test_no_module_of_the_widgets_and_projects_loads_torch():
+    names = [
+        module_of(path)
+        for path in SOURCES
+        if {'widgets', 'projects'} & set(path.parts)
+    ]
     assert names
     loaded = python(
         'import importlib, sys\n'

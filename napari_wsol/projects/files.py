@@ -64,11 +64,16 @@ class KeptFile:
         if text == self._text and present == self._stamp:
             return
         temporary = self.path.with_name(f'.{self.path.name}.tmp')
-        _write_through(temporary, text)
-        if present is not None:
-            ours = present == self._stamp
-            _copy(self.path, self.backup if ours else self._edited)
-        temporary.replace(self.path)
+        try:
+            _write_through(temporary, text)
+            if present is not None:
+                ours = present == self._stamp
+                _copy(self.path, self.backup if ours else self._edited)
+            temporary.replace(self.path)
+        except OSError:
+            with contextlib.suppress(OSError):  # a full disk needs the room
+                temporary.unlink(missing_ok=True)
+            raise
         sync_folder(self.path.parent)
         self._text, self._stamp = text, _stamp(self.path)
 

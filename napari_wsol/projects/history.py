@@ -8,8 +8,10 @@ done is carried out when the project is opened again.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,8 +75,7 @@ class History:
         self._path, self._folder = path, folder
         self._steps: list[Step] = []
         self._position = 0
-        self._begun: tuple[list[Step], int] | None = None
-        self._size = 0
+        self._begun: tuple[Act, Step] | None = None
         self.pending: list[tuple[Act, Step]] = []
         self.damaged = False
         self.known_labels: int | None = None
@@ -107,31 +108,37 @@ class History:
         line: dict[str, Any] = {act: True}
         if act == 'do':
             line = {'do': _told(step, self._folder)}
-        self._size = self._path.stat().st_size if self._path.exists() else 0
-        try:
-            self._append(line, sync=True)
-        except OSError:
-            self.take_back()
-            raise
-        self._begun = self._moved(act, step)
+        self._append(line, sync=True)
+        self._begun = act, step
 
     def finish(self, labels: int) -> None:
         """Say that it has happened."""
-        assert self._begun is not None
-        self._steps, self._position = self._begun
-        self._begun = None
+        self._move()
         with contextlib.suppress(OSError):  # then it is carried out again
             self._append({'done': labels}, sync=False)
 
     def take_back(self) -> None:
-        """Forget what was begun, as it could not be carried out."""
-        self._begun = None
-        if self._path.exists():
-            os.truncate(self._path, self._size)
+        """Say that it could not be carried out.
+
+        Part of it may be in the tables: opened again, it is carried out and
+        undone.
+        """
+        act = self._move()
+        back: Act = 'redo' if act == 'undo' else 'undo'
+        step = self.to_redo if back == 'redo' else self.to_undo
+        assert step is not None
+        self._steps, self._position = self._moved(back, step)
+        self._append({back: True}, sync=True)
 
     def doubt(self) -> None:
         """Say that a table is an older one: carry out all acts again."""
         self._append({'doubt': True}, sync=True)
+
+    def set_aside(self) -> Path:
+        """Copy the file as it is, before it is written anew."""
+        aside = self._path.with_name(f'{self._path.name}.damaged')
+        shutil.copyfile(self._path, aside)
+        return aside
 
     def settle(self, labels: int) -> None:
         """Write the file anew: the last steps, all of them in the tables."""
@@ -152,6 +159,14 @@ class History:
         temporary.replace(self._path)
         self.pending.clear()
 
+    def _move(self) -> Act:
+        """Take the step that was begun; what kind of act it was."""
+        assert self._begun is not None
+        act, step = self._begun
+        self._begun = None
+        self._steps, self._position = self._moved(act, step)
+        return act
+
     def _moved(self, act: Act, step: Step) -> tuple[list[Step], int]:
         if act == 'do':
             steps = [*self._steps[: self._position], step]
@@ -159,11 +174,18 @@ class History:
         return self._steps, self._position + (1 if act == 'redo' else -1)
 
     def _append(self, line: Mapping[str, Any], *, sync: bool) -> None:
-        with self._path.open('a', encoding='utf-8') as stream:
-            stream.write(_line(line))
-            stream.flush()
-            if sync:
-                os.fsync(stream.fileno())
+        """Write a line, all of it or nothing."""
+        data = _line(line).encode()
+        with self._path.open('ab', buffering=0) as stream:
+            size = self._path.stat().st_size
+            try:
+                if stream.write(data) != len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                if sync:
+                    os.fsync(stream.fileno())
+            except OSError:
+                os.truncate(self._path, size)
+                raise
 
     def _load(self) -> None:
         try:
@@ -177,7 +199,9 @@ class History:
             try:
                 self._take(json.loads(text), acts)
             except (ValueError, KeyError, TypeError, AttributeError):
+                # What came before cannot be undone across the gap.
                 self.damaged = True
+                self._steps, self._position = [], 0
 
     def _take(
         self, line: Mapping[str, Any], acts: list[tuple[Act, Step]]

@@ -1,4 +1,4 @@
-"""Which groups are held out: decided once per group, then fixed."""
+"""Which groups are held out, so that every label is learned and tested."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 
 from napari_wsol.projects.settings import Side
 
+Groups = Mapping[str, Counter[str]]
+
 
 def assign_sides(
     labelled: Iterable[tuple[str, str]],
@@ -15,6 +17,7 @@ def assign_sides(
     *,
     share: float,
     seed: int,
+    fixed: bool,
 ) -> dict[str, Side]:
     """The sides of all groups: the known ones, and those now decided.
 
@@ -27,11 +30,35 @@ def assign_sides(
     labelled
         ``(group, label)`` of each labelled item.
     known
-        Sides decided earlier; they never change.
+        Sides decided earlier.
+    fixed
+        Whether a model may have learned from them, so that they never
+        change. Else, where a label is learned or tested by nothing although
+        it could be, all sides are decided anew.
     """
     groups: dict[str, Counter[str]] = {}
     for group, label in labelled:
         groups.setdefault(group, Counter())[label] += 1
+    sides = _decided(groups, known, share, seed)
+    if fixed or not _gaps(groups, sides):
+        return sides
+    anew = {**known, **_decided(groups, {}, share, seed)}
+    return min(sides, anew, key=lambda each: _gaps(groups, each))
+
+
+def _gaps(groups: Groups, sides: Mapping[str, Side]) -> int:
+    """How many labels nothing teaches, and how many nothing tests."""
+    found = {
+        (label, sides[group])
+        for group, counts in groups.items()
+        for label in counts
+    }
+    return 2 * len({label for label, _ in found}) - len(found)
+
+
+def _decided(
+    groups: Groups, known: Mapping[str, Side], share: float, seed: int
+) -> dict[str, Side]:
     sides = dict(known)
     new = sorted(group for group in groups if group not in sides)
     random.Random(seed).shuffle(new)

@@ -481,7 +481,8 @@ class Project:
         See ``exchange.table_items``.
         """
         items, sides = exchange.table_items(absolute(source))
-        self._fix_sides(sides)
+        if sides:
+            self._fix_sides(sides, splits_stated=True)
         return self._take_up('Import', items, 'item', new_classes=True)
 
     def import_geojson(
@@ -546,11 +547,11 @@ class Project:
         self._last = max(self._last, last)
         return tuple(keys)
 
-    def _fix_sides(self, sides: Mapping[str, Side]) -> None:
+    def _fix_sides(self, sides: Mapping[str, Side], **fields: Any) -> None:
         """Put groups that have no side yet on one."""
         splits = {**sides, **self.settings.splits}
         if splits != self.settings.splits:
-            self.change_settings(splits=splits)
+            self.change_settings(splits=splits, **fields)
 
     def _named(self, keys: Iterable[str]) -> list[tuple[str, Item]]:
         return [(key, self._state.items[key]) for key in dict.fromkeys(keys)]
@@ -578,7 +579,7 @@ class Project:
     def _go(self, act: Act, step: Step | None) -> str | None:
         if step is None:
             return None
-        state = self._state.after(step, act)
+        state = self._store.after(self._state, act, step)
         self._store.carry_out(act, step, state)
         self._state = state
         if step.settings_after:

@@ -12,10 +12,23 @@ from napari_wsol.errors import BadInputError, WsolError
 from napari_wsol.models.folder import CARD
 from napari_wsol.projects.files import KeptFile
 from napari_wsol.projects.project import Project
+from napari_wsol.projects.store import RUNS
 from napari_wsol.projects.verdict import Comparison, comparison_from_json
 from napari_wsol.training.recipes import Speed
 
-RUNS = 'runs'
+__all__ = [
+    'MODEL',
+    'MODELS',
+    'ORIGIN',
+    'RUNS',
+    'candidates',
+    'discard',
+    'new_run',
+    'number_of',
+    'read_comparison',
+    'unfinished_runs',
+]
+
 MODELS = 'models'
 
 STATED = 'config.json'
@@ -35,6 +48,8 @@ _NUMBER = re.compile(r'(\d{4,})-')
 
 def new_run(project: Project, speed: Speed) -> str:
     """Make an empty run folder; give its name, as in ``0003-quick``.
+
+    From now on, groups stay on their side of the split.
 
     Raises
     ------

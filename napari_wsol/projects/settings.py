@@ -47,7 +47,12 @@ class ProjectSettings(_Frozen):
     held_out_share: float = Field(0.2, gt=0, lt=1)
     seed: int = 0
     splits: Mapping[str, Side] = Field(
-        default_factory=dict, description='Of each group, once and for all.'
+        default_factory=dict, description='Side of each group.'
+    )
+    splits_stated: bool = Field(
+        False,
+        description='Whether somebody said which groups are held out, so '
+        'that it is never decided anew.',
     )
     current_version: int | None = Field(
         None, description='Number of the kept model that counts.'

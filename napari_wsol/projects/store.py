@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ from napari_wsol.training.table import PROJECT_FILE, PROJECT_LABELS
 IMAGES = 'images.csv'
 HISTORY = 'history.jsonl'
 FIELDS = 'labels.geojson'
+RUNS = 'runs'
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class State:
         return self.settings.splits.get(item.group, 'train')
 
     def after(self, step: Step, act: Act) -> State:
-        """The state after an act, the groups of new labels assigned."""
+        """The state after an act, new groups not yet assigned."""
         changes, fields = step.result(act)
         items = dict(self.items)
         for key, item in changes.items():
@@ -58,24 +60,30 @@ class State:
                 items[key] = item
         if any(key not in self.items for key in changes):
             items = in_order(items)
-        return State(updated(self.settings, fields), items).assigned()
+        return State(updated(self.settings, fields), items)
 
-    def assigned(self) -> State:
-        """The state with every labelled group on a side."""
+    def assigned(self, *, fixed: bool) -> State:
+        """The state with every labelled group on a side.
+
+        Parameters
+        ----------
+        fixed
+            Whether groups that have a side keep it.
+        """
         settings = self.settings
-        labelled = [
-            (item.group, item.label)
-            for item in self.items.values()
-            if item.label is not None
-        ]
-        if all(group in settings.splits for group, _ in labelled):
-            return self
         splits = assign_sides(
-            labelled,
+            (
+                (item.group, item.label)
+                for item in self.items.values()
+                if item.label is not None
+            ),
             settings.splits,
             share=settings.held_out_share,
             seed=settings.seed,
+            fixed=fixed or settings.splits_stated,
         )
+        if splits == settings.splits:
+            return self
         return replace(self, settings=updated(settings, {'splits': splits}))
 
 
@@ -139,11 +147,18 @@ class Store:
         settings = updated(settings, {'splits': {**sides, **settings.splits}})
         state = State(self._with_all_classes(settings, labelled), items)
         for act, step in self._history.pending:
-            state = state.after(step, act)
-        state = state.assigned()
+            state = self.after(state, act, step)
+        state = state.assigned(fixed=self._has_trained)
         if not self.read_only:
             self._tidy(state)
         return state
+
+    def after(self, state: State, act: Act, step: Step) -> State:
+        """The state that an act leads to, every labelled group on a side.
+
+        From the first training on, groups stay where they are.
+        """
+        return state.after(step, act).assigned(fixed=self._has_trained)
 
     def write(self, state: State) -> None:
         """Put a state on the disk; only what changed is written.
@@ -173,11 +188,16 @@ class Store:
             try:
                 self._write(state)
             except OSError:
-                self._history.take_back()
+                with contextlib.suppress(OSError):
+                    self._history.take_back()
                 raise
         except OSError as error:
             raise self._unwritten(error) from error
         self._history.finish(_labels(state))
+
+    @property
+    def _has_trained(self) -> bool:
+        return (self.folder / RUNS).exists()
 
     def _write(self, state: State) -> None:
         folder, items = self.folder, state.items.values()
@@ -275,12 +295,14 @@ class Store:
         return settings
 
     def _tidy(self, state: State) -> None:
-        if self._history.damaged:
-            self.remarks.append(
-                'Some steps of the history were damaged and cannot be '
-                'undone any more; labels are not concerned.'
-            )
         try:
+            if self._history.damaged:
+                aside = self._history.set_aside()
+                self.remarks.append(
+                    'The history was damaged, so older steps cannot be '
+                    'undone any more. Labels are not concerned. The damaged '
+                    f'file is kept as "{aside.name}".'
+                )
             self._write(state)
             self._history.settle(_labels(state))
         except OSError as error:
