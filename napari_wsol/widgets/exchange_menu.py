@@ -8,7 +8,7 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QMenu,
-    QToolButton,
+    QPushButton,
     QWidget,
 )
 
@@ -36,7 +36,7 @@ class ExchangeMenu(QWidget):
         super().__init__()
         self._labelling = labelling
         self._image = image
-        self._add = _button('Add images or labels')
+        self._add = _button('Add images')
         menu = self._add.menu()
         menu.addAction('Images...', self._ask_for_images)
         menu.addAction('A folder of images...', self._ask_for_folder)
@@ -173,11 +173,8 @@ class ExchangeMenu(QWidget):
         return Path(name) if name else None
 
 
-def _button(text: str) -> QToolButton:
+def _button(text: str) -> QPushButton:
     """A button that opens a menu."""
-    button = QToolButton()
-    button.setText(text)
-    button.setStyleSheet('padding: 4px 8px;')
-    button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+    button = QPushButton(text)
     button.setMenu(QMenu(button))
     return button

@@ -91,9 +91,8 @@ class FieldTools(QObject):
             if why:
                 self._labelling.said.emit(why, 'stop')
                 tool = 'image'
-        if tool != self._tool:
-            self._tool = tool
-            self.tool_changed.emit(tool)
+        self._tool = tool
+        self.tool_changed.emit(tool)
         self._activate()
 
     def stamp(self, position: tuple[float, ...]) -> None:
@@ -118,8 +117,11 @@ class FieldTools(QObject):
             there = item.field
             if there.y <= y < there.bottom and there.x <= x < there.right:
                 self._labelling.label((item.key,), name)
+                break
+        else:
+            if not self._labelling.add_field(path, box, name, self._image.mpp):
                 return
-        self._labelling.add_field(path, box, name, self._image.mpp)
+        self._labelling.say_label('Field', name)
 
     def leave(self) -> None:
         """Take everything off the viewer."""

@@ -31,9 +31,6 @@ ROLE = 'fields'
 _DONE = ('added', 'changed', 'removed')
 """What napari says of a change that is complete."""
 
-_FILL = '20'
-"""How much of its colour lies over a field's tissue, in hex."""
-
 _EDGE_SHARE = 0.02
 """Width of an outline in shares of the fields' usual side."""
 
@@ -79,6 +76,7 @@ class FieldsLayer(QObject):
         self.layer = Shapes(
             ndim=2,
             name=f'Fields: {image.name}',
+            opacity=1,
             metadata={
                 METADATA: {'role': ROLE, 'source_id': str(image.unique_id)}
             },
@@ -167,7 +165,7 @@ class FieldsLayer(QObject):
             return
         colours = [self._labelling.colour_of(item.label) for item in items]
         self.layer.edge_color = colours
-        self.layer.face_color = [f'{each}{_FILL}' for each in colours]
+        self.layer.face_color = 'transparent'
         sides = [max(i.field.height, i.field.width) for i in items]
         self.layer.edge_width = _EDGE_SHARE * float(np.median(sides))
 
@@ -237,7 +235,8 @@ class FieldsLayer(QObject):
         drawn: list[Box | None] = []
         moved: dict[str, Box | None] = {}
         seen = set()
-        keys = self.layer.features.get('item', ())
+        keys = list(self.layer.features.get('item', ()))
+        keys += [''] * (len(self.layer.data) - len(keys))
         for key, corners in zip(keys, self.layer.data, strict=True):
             if key not in known or key in seen:  # a copy names its original
                 drawn.append(nearest_box(corners, shape))

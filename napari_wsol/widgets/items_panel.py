@@ -183,7 +183,7 @@ class ItemsPanel(Section):
         table.verticalHeader().setDefaultSectionSize(THUMBNAIL.height() + 6)
         for column, width in _WIDTHS.items():
             table.setColumnWidth(column, width)
-        table.setMinimumHeight(6 * THUMBNAIL.height())
+        table.setMinimumHeight(7 * THUMBNAIL.height())
 
     def _press(self) -> None:
         (self.cancel if self._running else self.judge).emit()
@@ -212,8 +212,11 @@ class ItemsPanel(Section):
             text = (
                 f'{_count(images, "image")} and {_count(fields, "field")} '
                 f'labelled, {len(kinds)} of {len(self._labelling.classes)} '
-                f'classes; {len(items) - len(labelled)} without a label.'
+                'classes.'
             )
+            rest = len(items) - len(labelled)
+            if rest:
+                text += f' {_count(rest, "item")} without a label.'
         self._summary.setText(text)
 
 

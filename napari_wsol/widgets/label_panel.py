@@ -9,7 +9,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QToolButton,
     QWidget,
 )
 
@@ -114,20 +113,19 @@ class LabelPanel(Section):
         row = QHBoxLayout()
         row.setSpacing(2)
         self._group = QButtonGroup(self)
-        self._buttons: dict[str, QToolButton] = {}
+        self._buttons: dict[str, QPushButton] = {}
         for tool, (title, hint) in _TOOLS.items():
-            button = QToolButton()
-            button.setText(title)
+            button = QPushButton(title)
             button.setCheckable(True)
             button.setToolTip(hint)
-            button.setStyleSheet('padding: 4px 8px;')
+            button.setStyleSheet('padding: 4px 2px;')
+            button.setMinimumWidth(50)
             button.clicked.connect(
                 lambda checked, tool=tool: self._tools.use(tool)
             )
             self._group.addButton(button)
             self._buttons[tool] = button
-            row.addWidget(button)
-        row.addStretch()
+            row.addWidget(button, len(title))
         return row
 
     def _undo_row(self) -> QHBoxLayout:

@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QMenu,
     QMessageBox,
     QPushButton,
-    QToolButton,
 )
 
 from napari_wsol.errors import (
@@ -67,9 +66,7 @@ class ProjectBar(Section):
         open_ = QPushButton('Open...')
         open_.setToolTip("Open a project's folder.")
         open_.clicked.connect(self._ask_for_folder)
-        self._recent = QToolButton()
-        self._recent.setText('Recent')
-        self._recent.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._recent = QPushButton('Recent')
         menu = QMenu(self._recent)
         menu.setToolTipsVisible(True)
         menu.aboutToShow.connect(lambda: self._fill_recent(menu))

@@ -25,6 +25,10 @@ __all__ = ['Session', 'bare_viewer', 'session_of']
 
 _sessions: WeakKeyDictionary[Any, Session] = WeakKeyDictionary()
 
+_farewells: set[Callable[[], None]] = set()
+"""Kept from the garbage collector, which may take a widget apart before it
+tells of its destruction; what is called then must still be whole."""
+
 
 class Session:
     """The engines and one folder of maps, shared by widgets.
@@ -65,12 +69,14 @@ class Session:
         self._users += 1
 
         def detach() -> None:
+            _farewells.discard(detach)
             farewell()
             self._users -= 1
             if self._users == 0:
                 self.ended = True
                 threading.Thread(target=self._end).start()
 
+        _farewells.add(detach)
         widget.destroyed.connect(detach)
 
     def _end(self) -> None:

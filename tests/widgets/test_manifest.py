@@ -58,12 +58,18 @@ def test_slides_of_every_kind_reach_the_reader(manifest):
     assert reader.accepts_directories
 
 
-def test_the_widget_is_in_the_menus(manifest):
-    (widget,) = manifest.contributions.widgets
-    assert widget.display_name == 'Localize'
+def test_the_widgets_are_in_the_menus(manifest):
+    localize, fine_tune = manifest.contributions.widgets
+    assert localize.display_name == 'Localize'
+    assert fine_tune.display_name == 'Fine-tune'
     menus = manifest.contributions.menus
     (entry,) = menus['napari/layers/segment']
-    assert menus[entry.submenu][0].command == widget.command
+    assert [item.command for item in menus[entry.submenu]] == [
+        localize.command,
+        fine_tune.command,
+    ]
+    (entry,) = menus['napari/layers/annotate']
+    assert menus[entry.submenu][0].command == fine_tune.command
 
 
 @pytest.mark.usefixtures('plugin_settings')
