@@ -118,8 +118,8 @@ class EngineProcess:
         else:
             how = f'ended unexpectedly (exit code {code})'
         return (
-            f'The compute engine {how}. Finished parts are kept: press Run to '
-            'go on where it stopped.'
+            f'The compute engine {how}. Finished parts are kept: start it '
+            'again to go on where it stopped.'
         )
 
     def last_words(self) -> str:
