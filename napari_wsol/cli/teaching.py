@@ -16,7 +16,12 @@ from napari_wsol.projects.checks import obstacles
 from napari_wsol.projects.lineage import keep
 from napari_wsol.projects.project import Project
 from napari_wsol.projects.recipe import config_of
-from napari_wsol.projects.runs import RUNS, new_run, unfinished_runs
+from napari_wsol.projects.runs import (
+    RUNS,
+    discard,
+    new_run,
+    unfinished_runs,
+)
 from napari_wsol.projects.verdict import Comparison, verdict
 from napari_wsol.training.recipes import Speed
 from napari_wsol.training.reports import (
@@ -72,9 +77,10 @@ def train_project(
             'on, or discard the training in the viewer.'
         )
         raise
-    finally:
-        with contextlib.suppress(OSError):  # it goes only where it is empty
-            path.rmdir()
+    except Exception:
+        if not any(path.glob('*/last.pt')):  # nothing to go on with
+            discard(project, path)
+        raise
     judged = verdict(comparison)
     typer.echo(judged.text)
     if name is None:
