@@ -15,12 +15,12 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_wsol.widgets.areas import unit_factor
 from napari_wsol.widgets.maps import mask_levels
-from napari_wsol.widgets.overlays import METADATA, mask_labels
+from napari_wsol.widgets.overlays import METADATA, is_overlay, mask_labels
 from napari_wsol.widgets.palette import mask_colormap
 from napari_wsol.widgets.placement import map_placement
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from napari.layers import Image, Layer
     from napari.viewer import Viewer
 
     from napari_wsol.widgets.jobs import Found
@@ -44,6 +44,7 @@ WHITE = np.ones(4, np.float32)
 class BeforeAfter(QObject):
     """Two layers, the old model's mask and the new one's, over an image.
 
+    Other results of the plugin over the image are hidden meanwhile.
     Blinking shows them by turns. Swiping cuts both at one position: the old
     mask is left of it, the new one right of it; the line between them can
     be dragged on the canvas.
@@ -54,8 +55,8 @@ class BeforeAfter(QObject):
         Where the layers go.
     source
         The image layer that both were computed on.
-    old, new
-        What the two models found; None where there is no old model.
+    new
+        What the new model found.
     parent
         Lives as long.
 
@@ -71,28 +72,27 @@ class BeforeAfter(QObject):
         self,
         viewer: Viewer,
         source: Image,
-        old: Found | None,
         new: Found,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._viewer = viewer
+        self._source = source
         self.view: View = 'after'
         self.position = 0.5
-        labels = mask_labels(new.result, new.maps)
-        selection = set(viewer.layers.selection)
-        found = {'before': old, 'after': new}
-        self._masks = {
-            name: _Mask(viewer, source, each, name, labels)
-            for name, each in found.items()
-            if each is not None
-        }
-        viewer.layers.selection = selection & set(viewer.layers)
+        self._labels = mask_labels(new.result, new.maps)
+        self._hidden = _hide_others(viewer, source)
+        self._masks: dict[str, _Mask] = {}
+        self._add('after', new)
         self._extent = self._masks['after'].extent
         self._timer = QTimer(self)
         self._timer.setInterval(BLINK_MS)
         self._timer.timeout.connect(self._turn)
-        self.show('after')
+
+    def add_old(self, old: Found) -> None:
+        """Add what the old model found; the view stays as it is."""
+        self._add('before', old)
+        self.show(self.view)
 
     @property
     def layers(self) -> dict[str, Labels]:
@@ -146,10 +146,12 @@ class BeforeAfter(QObject):
         self._masks['after'].show_right(column)
 
     def remove(self) -> None:
-        """Take the layers away."""
+        """Take the layers away, and show again what they hid."""
         self.stop()
         for layer in self.layers.values():
             self._viewer.layers.remove(layer)
+        for layer in self._hidden:
+            layer.visible = True
 
     def leave_after(self) -> None:
         """Leave the new mask in the viewer and take the old one away."""
@@ -162,6 +164,13 @@ class BeforeAfter(QObject):
         self._timer.stop()
         if self._drag in self._viewer.mouse_drag_callbacks:
             self._viewer.mouse_drag_callbacks.remove(self._drag)
+
+    def _add(self, name: str, found: Found) -> None:
+        layers = self._viewer.layers
+        selection = set(layers.selection)
+        self._masks[name] = _Mask(self._source, found, name, self._labels)
+        layers.append(self._masks[name].layer)
+        layers.selection = selection & set(layers)
 
     def _see(self, *names: str) -> None:
         for name, layer in self.layers.items():
@@ -197,7 +206,6 @@ class _Mask:
 
     def __init__(
         self,
-        viewer: Viewer,
         source: Image,
         found: Found,
         name: str,
@@ -230,7 +238,6 @@ class _Mask:
             ),
         )
         self.layer.editable = False
-        viewer.layers.append(self.layer)
 
     @property
     def extent(self) -> tuple[float, float]:
@@ -304,6 +311,20 @@ def _renumbered(
     for value, name in enumerate(own, 1):
         table[value] = names.index(name) + 1
     return table[mask]
+
+
+def _hide_others(viewer: Viewer, source: Image) -> list[Layer]:
+    """Hide earlier results over an image, which would cover the masks."""
+    hidden = [
+        layer
+        for layer in viewer.layers
+        if layer.visible
+        and is_overlay(layer)
+        and layer.metadata[METADATA].get('source_id') == str(source.unique_id)
+    ]
+    for layer in hidden:
+        layer.visible = False
+    return hidden
 
 
 def _colormap(n_classes: int) -> DirectLabelColormap:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.compat import isalive
 from qtpy.QtCore import QObject, Signal
 
-from napari_wsol.engine.messages import Cancelled, Failed, Progress
+from napari_wsol.engine.messages import CLOSING, Cancelled, Failed, Progress
 from napari_wsol.inference.settings import PredictionSettings
 from napari_wsol.slides.geometry import Box
 from napari_wsol.slides.pixel_size import PixelSize
@@ -42,11 +42,14 @@ class CandidateLook(QObject):
         Emitted with a sentence on how it goes, and its kind as
         ``Message.say`` takes it.
     shown
-        Emitted when the masks are there.
+        Emitted when a mask was added.
+    swiped
+        Emitted with the position, 0-1, when the line is dragged.
     """
 
     told = Signal(str, str)
     shown = Signal()
+    swiped = Signal(float)
 
     def __init__(
         self, viewer: Viewer, session: Session, parent: QObject
@@ -55,12 +58,12 @@ class CandidateLook(QObject):
         self._viewer = viewer
         self._session = session
         self._source: Image | None = None
-        self._found: dict[str, jobs.Found] = {}
-        self._stores: list[Path] = []
+        self._todo: list[tuple[str, Path]] = []
         self._problem = ''
         self._generation = 0
-        self.running: dict[str, jobs.Job] = {}
+        self.running = jobs.Running()
         self.masks: BeforeAfter | None = None
+        self._left: BeforeAfter | None = None
 
     def start(
         self,
@@ -70,7 +73,7 @@ class CandidateLook(QObject):
         models: dict[str, Path],
         device: str,
     ) -> None:
-        """Run the models, one after the other.
+        """Run the models, the new one first.
 
         Parameters
         ----------
@@ -79,29 +82,24 @@ class CandidateLook(QObject):
         pixel_size
             Of the layer; None where it is not known.
         models
-            ``'after'``, and ``'before'`` where there is an old one.
+            ``'after'``, then ``'before'`` where there is an old one.
         """
         self.clear()
         self._source, self._problem = layer, ''
-        self.told.emit(f'Looking at "{layer.name}"...', 'fine')
+        self._todo = list(models.items())
         image = jobs.ImageAtHand(
             layer.name, image_levels(layer), image_path(layer)
         )
-        settings = PredictionSettings(
-            boxes=(box,), tissue_only=False, device=device, classify=False
+        self._run = partial(
+            jobs.predict,
+            self._session.client,
+            image,
+            pixel_size,
+            settings=PredictionSettings(
+                boxes=(box,), tissue_only=False, device=device, classify=False
+            ),
         )
-        for name, model in models.items():
-            store = self._session.new_store()
-            self._stores.append(store)
-            self.running[name] = jobs.predict(
-                self._session.client,
-                image,
-                pixel_size,
-                model,
-                store,
-                settings,
-                partial(self._take, self._generation, name),
-            )
+        self._next()
 
     def clear(self, *, keep_after: bool = False) -> None:
         """Stop looking and take the masks away.
@@ -109,59 +107,76 @@ class CandidateLook(QObject):
         Parameters
         ----------
         keep_after
-            Leave the new model's mask where it is.
+            Leave the new model's mask where it is, until the next look.
         """
         self._generation += 1
-        for job in self.running.values():
-            job.quit()
-        self.running.clear()
-        self._found = {}
-        masks, self.masks = self.masks, None
+        self.running.stop()
+        self.running.job = None
+        self._todo = []
+        if self._left is not None:
+            self._left.remove()
+        self._left, masks = None, self.masks
+        self.masks = None
         if masks is None:
-            pass
-        elif keep_after:
+            return
+        if keep_after:
             masks.leave_after()
+            self._left = masks
         else:
             masks.remove()
-        stores, self._stores = self._stores, []
-        for store in stores:
-            self._session.discard(store)
 
-    def _take(self, generation: int, name: str, event: Any) -> None:
+    def _next(self) -> None:
+        """Run the next model, if one is left."""
+        if not self._todo:
+            self.running.job = None
+            self.told.emit(self._problem, 'note')
+            return
+        name, model = self._todo.pop(0)
+        store = self._session.new_store()
+        self._say(name)
+        self.running.job = self._run(
+            model=model,
+            store=store,
+            on_event=partial(self._take, self._generation, name, store),
+        )
+
+    def _say(self, name: str, how_far: str = '') -> None:
+        which = {'before': 'old', 'after': 'new'}[name]
+        self.told.emit(
+            f'Looking at "{self._source.name}" with the {which} model'
+            f'{how_far or "..."}',
+            'fine',
+        )
+
+    def _take(
+        self, generation: int, name: str, store: Path, event: Any
+    ) -> None:
+        if isinstance(event, (jobs.Found, *CLOSING)):
+            self._session.discard(store)
         if not isalive(self) or generation != self._generation:
             return
         if isinstance(event, Progress) and event.total > 0:
-            share = event.done / event.total
-            self.told.emit(
-                f'Looking at "{self._source.name}" with the '
-                f'{"old" if name == "before" else "new"} model: {share:.0%}',
-                'fine',
-            )
+            self._say(name, f': {event.done / event.total:.0%}')
         elif isinstance(event, jobs.Found):
-            self._found[name] = event
-            self._end(name, '')
+            self._show(name, event)
+            self._next()
         elif isinstance(event, Failed):
-            self._end(name, event.message)
+            self._problem = f'{self._problem} {event.message}'.strip()
+            self._next()
         elif isinstance(event, Cancelled):
-            self._end(name, 'The look was stopped.')
+            self._problem = 'The look was stopped.'
+            self._todo = []
+            self._next()
 
-    def _end(self, name: str, problem: str) -> None:
-        """One model is done; show the masks when all are."""
-        del self.running[name]
-        self._problem = f'{self._problem} {problem}'.strip()
-        if self.running:
-            return
-        self.told.emit(self._problem, 'note')
-        if 'after' not in self._found:
-            return
+    def _show(self, name: str, found: jobs.Found) -> None:
         if self._source not in self._viewer.layers:
-            self.told.emit(f'"{self._source.name}" was closed.', 'note')
+            self._problem = f'"{self._source.name}" was closed.'
+            self._todo = []
             return
-        self.masks = BeforeAfter(
-            self._viewer,
-            self._source,
-            self._found.get('before'),
-            self._found['after'],
-            self,
-        )
-        self.shown.emit()
+        if name == 'after':
+            self.masks = BeforeAfter(self._viewer, self._source, found, self)
+            self.masks.swiped.connect(self.swiped)
+        elif self.masks is not None:
+            self.masks.add_old(found)
+        if self.masks is not None:
+            self.shown.emit()

@@ -130,14 +130,18 @@ class CandidateSection(Section):
         """Tell how far the look at the image is, or why there is none."""
         self._looking.say(text, kind)
 
-    def set_views(self, views: tuple[View, ...]) -> None:
+    def set_views(
+        self, views: tuple[View, ...], chosen: View = 'after'
+    ) -> None:
         """Offer ways to show the masks; none hides the buttons."""
         for view, button in self._views.items():
             button.setVisible(bool(views))
             button.setEnabled(view in views)
-        if not views:
-            self._slider.hide()
         self._look.setVisible(not views)
+        if views:
+            self.set_view(chosen)
+        else:
+            self._slider.hide()
 
     def set_view(self, view: View) -> None:
         """Press the button of a view."""
@@ -157,8 +161,8 @@ class CandidateSection(Section):
         if not self._is_worse:
             self._naming.ask('A name for it:')
             return
-        worse = ', '.join(
-            f'{words.lower()} {before} to {after}'
+        worse = '; '.join(
+            f'{words} {before} to {after}'
             for words, before, after, word in self._table.rows
             if word == 'Worse.'
         )

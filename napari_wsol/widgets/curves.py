@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -33,7 +34,7 @@ TITLES = {
     'localizer': 'Class by its regions',
     'foreground': 'Class of the marked part',
     'background': 'Doubt about the rest',
-    'masked': 'Class of each part alone',
+    'masked': 'Class of each part',
     'pixels': 'Marked pixels',
     'seeds': 'Seeds',
     'size': 'Size of the mask',
@@ -41,7 +42,7 @@ TITLES = {
     'loss': 'All terms together',
     'total': 'All terms together',
     'validation_error': 'Held out: wrong, %',
-    'validation_field_error': 'Held out: wrong pixels, %',
+    'validation_field_error': 'Held out: pixels, %',
 }
 
 
@@ -132,6 +133,9 @@ class _Plot(QWidget):
         title = figure_title(name)
         self.setAccessibleName(title)
         self._title, self._last = QLabel(title), QLabel()
+        self._title.setSizePolicy(
+            QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed
+        )
         self._title.setToolTip(name.replace('_', ' '))
         self._view = pg.PlotWidget()
         self._view.setFixedHeight(HEIGHT)
@@ -166,8 +170,8 @@ class _Plot(QWidget):
     def stretch(self, epochs: int, borders: list[int]) -> None:
         """Show epochs 1 to so many, and where stages begin."""
         self._view.setXRange(1, max(2, epochs), padding=0.03)
-        ends = {1: 'epoch 1', epochs: str(epochs)} if epochs > 1 else {1: '1'}
-        self._view.getAxis('bottom').setTicks([list(ends.items())])
+        ends = [(epoch, str(epoch)) for epoch in sorted({1, epochs})]
+        self._view.getAxis('bottom').setTicks([ends])
         for border in borders[len(self._lines) :]:
             line = pg.InfiniteLine(border + 0.5)
             self._lines.append(line)
@@ -198,7 +202,10 @@ class _Plot(QWidget):
             axis.setPen(faint)
             axis.setTextPen(ink)
             axis.setStyle(
-                tickLength=-3, maxTickLevel=0, tickFont=self._small_font()
+                tickLength=-3,
+                maxTickLevel=0,
+                hideOverlappingLabels=False,
+                tickFont=self._small_font(),
             )
         for line in self._lines:
             line.setPen(pg.mkPen(faint, style=Qt.PenStyle.DotLine))

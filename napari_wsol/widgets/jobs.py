@@ -25,7 +25,7 @@ from napari_wsol.slides.pixel_size import PixelSize
 from napari_wsol.slides.refusal import require_brightfield
 from napari_wsol.widgets.maps import ResultMaps, open_maps
 
-__all__ = ['Found', 'ImageAtHand', 'Job', 'predict', 'run']
+__all__ = ['Found', 'ImageAtHand', 'Job', 'Running', 'predict', 'run']
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,18 @@ class Job(GeneratorWorker):
         """Ask the engine to stop, and the relay with it."""
         self.cancel()
         super().quit()
+
+
+class Running:
+    """The job in hand; outlives the widget so that it can be stopped."""
+
+    def __init__(self) -> None:
+        self.job: Job | None = None
+
+    def stop(self) -> None:
+        """Cancel the job, if there is one."""
+        if self.job is not None:
+            self.job.quit()
 
 
 def run(

@@ -95,7 +95,7 @@ class LearningSection(Section):
 
     def show_remark(self, text: str) -> None:
         """Show a word about how it goes."""
-        self._remark.say(text, 'note')
+        self._remark.say(text)
 
     def show_paused(self, paused: bool) -> None:
         """Follow whether it rests."""

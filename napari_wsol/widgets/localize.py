@@ -74,7 +74,7 @@ class LocalizeWidget(QScrollArea):
         self.result.threshold_changed.connect(self._take_threshold)
         self.result.shown_changed.connect(self._show_layer)
         self._take_model()
-        self._running = _Running()
+        self._running = jobs.Running()
         self._session.attach(self, self._running.stop)
         jobs.run(
             self._session.client,
@@ -289,15 +289,3 @@ class LocalizeWidget(QScrollArea):
             if shown and role != 'mask':
                 uppermost = role, layer.colormap
         self.result.explain_colors(*uppermost)
-
-
-class _Running:
-    """The job in hand; outlives the widget so that it can be stopped."""
-
-    def __init__(self) -> None:
-        self.job: jobs.Job | None = None
-
-    def stop(self) -> None:
-        """Cancel the job, if there is one."""
-        if self.job is not None:
-            self.job.quit()

@@ -80,6 +80,7 @@ class Promotion(QObject):
         section.swiped.connect(self._swipe)
         self.look.told.connect(section.show_looking)
         self.look.shown.connect(self._show_masks)
+        self.look.swiped.connect(section.set_position)
 
     @property
     def is_open(self) -> bool:
@@ -128,7 +129,7 @@ class Promotion(QObject):
             return
         models = {'after': candidate.run / runs.MODEL}
         if candidate.project.parent is not None:
-            models = {'before': candidate.project.parent, **models}
+            models['before'] = candidate.project.parent
         self._section.set_views(())
         self.look.start(
             layer,
@@ -176,9 +177,7 @@ class Promotion(QObject):
 
     def _show_masks(self) -> None:
         masks = self.look.masks
-        masks.swiped.connect(self._section.set_position)
-        self._section.set_views(masks.views)
-        self._section.set_view('after')
+        self._section.set_views(masks.views, masks.view)
         self._section.set_position(masks.position)
 
     def _show_view(self, view: str) -> None:

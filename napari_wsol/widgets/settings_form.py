@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_wsol.training.config import TrainingConfig
 from napari_wsol.widgets.disclosure import Disclosure
-from napari_wsol.widgets.texts import Message, compact_combo, text_label
+from napari_wsol.widgets.texts import compact_combo, text_label
 
 __all__ = ['GROUPS', 'OF_THE_PROJECT', 'SettingsForm']
 
@@ -133,6 +133,9 @@ OF_THE_PROJECT = frozenset(
 )
 """Settings that the project has already decided."""
 
+WRONG = 'border: 1px solid #d55e00;'
+"""Style of an entry that cannot be used."""
+
 NOTHING = 'by itself'
 """What an empty field says where it may be empty."""
 
@@ -144,6 +147,8 @@ class SettingsForm(QWidget):
     ----------
     changed
         Emitted when the user has changed something.
+    problem
+        What is wrong with an entry; empty where nothing is.
     """
 
     changed = Signal()
@@ -151,9 +156,10 @@ class SettingsForm(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._defaults = TrainingConfig()
+        self.problem = ''
+        self._wrong: set[str] = set()
         self._editors: dict[str, _Editor] = {}
         self._labels: dict[str, QLabel] = {}
-        self._problem = Message()
         self._reset = QPushButton('Back to the usual settings')
         self._reset.clicked.connect(self.reset)
         layout = QVBoxLayout(self)
@@ -167,7 +173,6 @@ class SettingsForm(QWidget):
         )
         for heading, names in _groups().items():
             layout.addWidget(Disclosure(heading, self._group(names)))
-        layout.addWidget(self._problem)
         layout.addWidget(self._reset)
         self.reset()
 
@@ -181,11 +186,6 @@ class SettingsForm(QWidget):
         if config is None:
             return {}
         return {name: getattr(config, name) for name in self._touched()}
-
-    @property
-    def problem(self) -> str:
-        """What is wrong with an entry; empty where nothing is."""
-        return self._problem.text()
 
     def set_defaults(self, config: TrainingConfig) -> None:
         """Show other usual settings where the user has not changed them."""
@@ -222,17 +222,23 @@ class SettingsForm(QWidget):
         try:
             return TrainingConfig(**{**self._defaults.model_dump(), **stated})
         except ValidationError as error:
-            self._problem.say(_told(error), 'stop')
+            self.problem = _told(error)
+            self._wrong = {
+                str(e['loc'][0]) for e in error.errors() if e['loc']
+            }
             return None
 
     def _check(self) -> None:
-        if self._config() is not None:
-            self._problem.say('')
+        self.problem, self._wrong = '', set()
+        self._config()
         touched = self._touched()
         self._reset.setEnabled(bool(touched))
         for name, label in self._labels.items():
             dot = ' •' if name in touched else ''
             label.setText(_label_of(name) + dot)
+            self._editors[name].widget.setStyleSheet(
+                WRONG if name in self._wrong else ''
+            )
 
     def _take(self) -> None:
         self._check()

@@ -29,12 +29,18 @@ __all__ = ['SPEEDS', 'SetupSection']
 
 SPEEDS = {
     'quick': (
-        'Quick',
-        'The encoder stays as it is: seconds after a new label.',
+        'Quick: seconds',
+        (
+            'The part that sees (the encoder) stays as it is; only what is '
+            'concluded from it is learned anew.'
+        ),
     ),
-    'full': ('Full', 'Everything learns: slower, and better in the end.'),
+    'full': (
+        'Full: slower, better in the end',
+        'Everything learns, also the part that sees (the encoder).',
+    ),
 }
-"""Name of each speed and what it means."""
+"""What each speed promises, and what it does."""
 
 
 class SetupSection(Section):
@@ -63,6 +69,7 @@ class SetupSection(Section):
         super().__init__('Train')
         self._viewer = viewer
         self._speed_was_chosen = False
+        self._had_images = False
         self.parent_model = ModelChooser(
             models,
             title='Start from',
@@ -93,7 +100,6 @@ class SetupSection(Section):
         self._obstacles = QVBoxLayout()
         self._obstacles.setSpacing(6)
         self._estimate = text_label()
-        self._message = Message()
         self._start = QPushButton('Train')
         self._start.setMinimumHeight(32)
         self.add(self.parent_model)
@@ -106,7 +112,6 @@ class SetupSection(Section):
         self.body.addLayout(self._obstacles)
         self.add(self._estimate)
         self.add(self._start)
-        self.add(self._message)
         self.parent_model.changed.connect(self.parent_changed)
         self._speeds.buttonClicked.connect(self._take_speed)
         self.form.changed.connect(self.changed)
@@ -147,23 +152,26 @@ class SetupSection(Section):
         """Say what stands in the way, and what is worth knowing."""
         while self._obstacles.count():
             self._obstacles.takeAt(0).widget().deleteLater()
+        problem = self.form.problem
+        if problem:
+            obstacles = (
+                Obstacle(problem, 'stop', 'See the expert settings.'),
+                *obstacles,
+            )
         for obstacle in obstacles:
             message = Message()
             self._obstacles.addWidget(message)
             message.say(
                 f'{obstacle.text} {obstacle.fix}'.strip(), obstacle.kind
             )
-        stopped = any(obstacle.kind == 'stop' for obstacle in obstacles)
-        self._start.setEnabled(not stopped and not self.form.problem)
+        self._start.setEnabled(
+            all(obstacle.kind != 'stop' for obstacle in obstacles)
+        )
 
     def show_estimate(self, estimate: Estimate | None) -> None:
         """Say how long it will take and what memory it needs."""
         self._estimate.setText('' if estimate is None else estimate.words)
         self._estimate.setVisible(estimate is not None)
-
-    def say(self, text: str, kind: str = 'fine') -> None:
-        """Say how the last training ended."""
-        self._message.say(text, kind)
 
     def reset_choices(self, event: Any = None) -> None:
         """Follow the viewer's images."""

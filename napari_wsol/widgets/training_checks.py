@@ -121,17 +121,17 @@ def check(
     method = {k: v for k, v in overrides.items() if k == 'method'}
     usual = config_of(project, speed, method)
     found = obstacles(project, speed)
-    costs, full_seconds = None, 0.0
-    try:
-        full = estimate(project, 'full', seconds_per_image=seconds_per_image)
-        full_seconds = full.seconds
-        costs = estimate(
-            project,
-            speed,
-            seconds_per_image=seconds_per_image,
-            overrides=overrides,
-        )
-    except BadInputError as error:
-        found = (Obstacle(str(error), 'stop', ''), *found)
-    advice = advised_speed(len(project.labelled()), full_seconds)
+    full = estimate(project, 'full', seconds_per_image=seconds_per_image)
+    advice = advised_speed(len(project.labelled()), full.seconds)
+    costs = None
+    if all(obstacle.kind != 'stop' for obstacle in found):
+        try:
+            costs = estimate(
+                project,
+                speed,
+                seconds_per_image=seconds_per_image,
+                overrides=overrides,
+            )
+        except BadInputError as error:
+            found = (Obstacle(str(error), 'stop', ''), *found)
     return Checked(found, costs, usual, *advice)

@@ -82,7 +82,7 @@ class TrainingJob(QObject):
         self._preview: LivePreview | None = None
         self._was_asked_to_stop = False
         self._generation = 0
-        self.running = Running()
+        self.running = jobs.Running()
         self.run = ''
         self.images_per_second: float | None = None
         section.steered.connect(self.steer)
@@ -229,15 +229,3 @@ class TrainingJob(QObject):
             self.failed.emit(event.message, event.details)
         else:
             self.cancelled.emit(self._was_asked_to_stop)
-
-
-class Running:
-    """The job in hand; outlives the widget so that it can be stopped."""
-
-    def __init__(self) -> None:
-        self.job: jobs.Job | None = None
-
-    def stop(self) -> None:
-        """Cancel the job, if there is one."""
-        if self.job is not None:
-            self.job.quit()

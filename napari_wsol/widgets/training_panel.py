@@ -97,8 +97,7 @@ class TrainingPanel(QWidget):
 
         def farewell() -> None:
             running.stop()
-            for job in tuple(looking.values()):
-                job.quit()
+            looking.stop()
 
         session.attach(self, farewell)
         jobs.run(
@@ -116,7 +115,7 @@ class TrainingPanel(QWidget):
     @property
     def is_looking(self) -> bool:
         """Whether the two models are being run over an image."""
-        return bool(self.promotion.look.running)
+        return self.promotion.look.running.job is not None
 
     def reset_choices(self, event: Any = None) -> None:
         """Follow the viewer's layers; napari calls it when they change."""
@@ -190,6 +189,7 @@ class TrainingPanel(QWidget):
         if watched is not None:
             size = stated_pixel_size(watched, self._project)
         self.outcome.say('')
+        self.promotion.look.clear()
         self.training.start(
             self._project.folder,
             run,

@@ -70,6 +70,8 @@ def advised_speed(n_labels: int, full_seconds: float) -> tuple[str, str]:
     full_seconds
         What a full training is thought to take on this computer.
     """
+    if n_labels == 0:
+        return 'quick', ''
     if n_labels < ENOUGH_FOR_FULL:
         return 'quick', (
             f'Quick suits {n_labels} labels: see where it goes, label on '

@@ -28,7 +28,7 @@ TOOLTIPS = (
     'How many labels it learned from.',
     '',
 )
-ROW = 24
+ROW = 27
 """Height of a row, in screen pixels."""
 
 MOST_ROWS = 8
@@ -120,7 +120,7 @@ class VersionsSection(Section):
             parent,
             [
                 version.name,
-                f'{figures.accuracy:.0%}',
+                f'{100 * figures.accuracy:.0f} %',
                 '-'
                 if figures.f1_foreground is None
                 else f'{figures.f1_foreground:.0f}',
@@ -130,7 +130,10 @@ class VersionsSection(Section):
         )
         item.setData(0, Qt.ItemDataRole.UserRole, version.number)
         for column in (1, 2, 3):
-            item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight)
+            item.setTextAlignment(
+                column,
+                Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter,
+            )
         for column in range(len(COLUMNS)):
             item.setToolTip(column, f'Kept {version.when[:16]}')
         if version.number == current:

@@ -11,6 +11,7 @@ from napari.components import ViewerModel
 from napari_wsol.widgets.before_after import DIVIDER, BeforeAfter
 from napari_wsol.widgets.jobs import Found
 from napari_wsol.widgets.maps import open_maps
+from napari_wsol.widgets.overlays import METADATA
 
 from .conftest import MAP_SHAPE, prediction, ramp, write_store
 
@@ -41,7 +42,9 @@ def masks(viewer, source, tmp_path):
     """Everything before, nothing but the right half after."""
     old = found(tmp_path, 'old', np.ones(MAP_SHAPE), roi_classes=('benign',))
     new = found(tmp_path, 'new', ramp(), roi_classes=('benign',))
-    return BeforeAfter(viewer, source, old, new)
+    masks = BeforeAfter(viewer, source, new)
+    masks.add_old(old)
+    return masks
 
 
 def shown(masks):
@@ -128,19 +131,31 @@ def test_classes_keep_their_colours_where_the_models_order_them_otherwise(
     full = np.ones(MAP_SHAPE)
     old = found(tmp_path, 'a', full, one, roi_classes=('tumour', 'benign'))
     new = found(tmp_path, 'b', full, other, roi_classes=('benign', 'tumour'))
-    masks = BeforeAfter(viewer, source, old, new)
+    masks = BeforeAfter(viewer, source, new)
+    masks.add_old(old)
     assert (masks.layers['before'].data == 2).all()
     assert (masks.layers['after'].data == 2).all()
 
 
 def test_without_an_old_model_there_is_one_mask(viewer, source, tmp_path):
     napari_s_own = list(viewer.mouse_drag_callbacks)
-    masks = BeforeAfter(viewer, source, None, found(tmp_path, 'n', ramp()))
+    masks = BeforeAfter(viewer, source, found(tmp_path, 'n', ramp()))
     assert set(masks.layers) == {'after'}
     masks.show('swipe')
     masks.remove()
     assert list(viewer.layers) == [source]
     assert viewer.mouse_drag_callbacks == napari_s_own
+
+
+def test_earlier_results_over_the_image_are_hidden_meanwhile(
+    viewer, source, tmp_path
+):
+    facts = {'role': 'mask', 'source_id': str(source.unique_id)}
+    earlier = viewer.add_image(np.zeros(MAP_SHAPE), metadata={METADATA: facts})
+    masks = BeforeAfter(viewer, source, found(tmp_path, 'n', ramp()))
+    assert not earlier.visible
+    masks.remove()
+    assert earlier.visible
 
 
 def test_the_new_mask_can_stay(viewer, source, masks):

@@ -312,7 +312,7 @@ def test_both_masks_are_shown_where_there_is_an_old_model(
 ):
     project.set_parent(own_model)
     finish()
-    before, after = (
+    after, before = (
         request for request in trainer.requests if hasattr(request, 'store')
     )
     assert before.model == str(own_model)
@@ -347,9 +347,11 @@ def test_keep_asks_a_name_and_takes_the_model_into_use(
     assert project.parent == version.path
     assert panel.setup.parent_model.model.path == version.path
     assert panel.candidate.isHidden()
-    assert panel.versions.rows == [('glands', '90%', '86', '8')]
+    assert panel.versions.rows == [('glands', '90 %', '86', '8')]
     assert 'After: case00' in viewer.layers
     assert not runs.candidates(project)
+    panel.train()
+    assert list(viewer.layers) == [layer]
 
 
 def test_discard_leaves_no_trace(viewer, panel, layer, project, finish):
@@ -367,7 +369,7 @@ def test_a_worse_model_is_not_kept_without_a_question(panel, project, finish):
     panel.candidate._keep.click()
     question = panel.candidate._naming._question.text()
     assert 'does worse' in question
-    assert 'classes right 90 % to 70 %' in question
+    assert 'Classes right 90 % to 70 %' in question
     assert panel.candidate._naming._button.text() == 'Keep all the same'
     assert not lineage.versions(project)
     panel.candidate._naming._back.click()
