@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +77,7 @@ class FieldsLayer(QObject):
             ndim=2,
             name=f'Fields: {image.name}',
             opacity=1,
+            features=_features(()),
             metadata={
                 METADATA: {'role': ROLE, 'source_id': str(image.unique_id)}
             },
@@ -134,12 +135,25 @@ class FieldsLayer(QObject):
 
     def _show(self, items: list[Item], new: list[Item]) -> None:
         """Add rectangles for ``new``, the last of ``items``."""
-        self._updating = True
-        if new:
-            self.layer.add_rectangles([outline(item.field) for item in new])
+        relabelled = [
+            item.label for item in items[: len(items) - len(new)]
+        ] != [item.label for item in self._shown]
         self._shown = items
+        self._updating = True
+        if len(new) == 1:
+            self.layer.feature_defaults = _features(new)
+        if new:
+            self.layer.add_rectangles(
+                [outline(item.field) for item in new],
+                edge_color=self._colours(new),
+                face_color='transparent',
+                edge_width=_edge_width(items),
+            )
         self._updating = False
-        self._repaint()
+        if len(new) > 1:
+            self.layer.features = _features(items)
+        if relabelled:
+            self._repaint()
 
     def detach(self) -> None:
         """Take the layer out of the viewer and follow nothing any more."""
@@ -154,20 +168,12 @@ class FieldsLayer(QObject):
 
     def _repaint(self) -> None:
         """Colour the outlines by class; name each field in the status bar."""
-        items = self._shown
-        self.layer.features = pd.DataFrame(
-            {
-                'class': [item.label or 'not labelled' for item in items],
-                'item': [item.key for item in items],
-            }
-        )
-        if not items:
-            return
-        colours = [self._labelling.colour_of(item.label) for item in items]
-        self.layer.edge_color = colours
-        self.layer.face_color = 'transparent'
-        sides = [max(i.field.height, i.field.width) for i in items]
-        self.layer.edge_width = _EDGE_SHARE * float(np.median(sides))
+        self.layer.features = _features(self._shown)
+        if self._shown:
+            self.layer.edge_color = self._colours(self._shown)
+
+    def _colours(self, items: list[Item]) -> list[str]:
+        return [self._labelling.colour_of(item.label) for item in items]
 
     def _follow_place(self, event: Any = None) -> None:
         place = map_placement(self.image, (1, 1), (0, 0))
@@ -235,8 +241,7 @@ class FieldsLayer(QObject):
         drawn: list[Box | None] = []
         moved: dict[str, Box | None] = {}
         seen = set()
-        keys = list(self.layer.features.get('item', ()))
-        keys += [''] * (len(self.layer.data) - len(keys))
+        keys = self.layer.features['item']
         for key, corners in zip(keys, self.layer.data, strict=True):
             if key not in known or key in seen:  # a copy names its original
                 drawn.append(nearest_box(corners, shape))
@@ -251,3 +256,20 @@ class FieldsLayer(QObject):
             ):
                 moved[key] = nearest_box(corners, shape)
         return drawn, moved, tuple(key for key in known if key not in seen)
+
+
+def _features(items: Sequence[Item]) -> pd.DataFrame:
+    """What napari tells of each field; names the item of each shape."""
+    return pd.DataFrame(
+        {
+            'class': [item.label or 'not labelled' for item in items],
+            'item': [item.key for item in items],
+        },
+        dtype=object,
+    )
+
+
+def _edge_width(items: list[Item]) -> float:
+    """Of all outlines alike, in level-0 pixels."""
+    sides = [max(item.field.height, item.field.width) for item in items]
+    return _EDGE_SHARE * float(np.median(sides))
