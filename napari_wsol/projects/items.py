@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -77,6 +77,13 @@ class Key(NamedTuple):
 
     def __str__(self) -> str:
         return f'i{self.number}'
+
+
+def last_number(keys: Iterable[str]) -> int:
+    """The highest number of some keys; 0 where there is none."""
+    return max(
+        (key.number for text in keys if (key := Key.read(text))), default=0
+    )
 
 
 def now() -> str:

@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from psygnal import Signal
-from pydantic import ValidationError
 
 from napari_wsol.errors import BadInputError
-from napari_wsol.projects import exchange
+from napari_wsol.projects import actions, exchange
 from napari_wsol.projects.files import KeptFile
-from napari_wsol.projects.groups import guess_group
 from napari_wsol.projects.history import Act, Step
-from napari_wsol.projects.items import Item, Key, absolute, now, told_path
+from napari_wsol.projects.items import Item, absolute, last_number, told_path
 from napari_wsol.projects.settings import (
-    ProjectClass,
     ProjectSettings,
     Side,
-    next_colour,
-)
-from napari_wsol.projects.store import (
-    IMAGES,
-    Store,
+    checked,
     settings_text,
     updated,
+    with_class,
 )
+from napari_wsol.projects.store import IMAGES, Store
 from napari_wsol.projects.tables import table_text
 from napari_wsol.slides.geometry import Box
-from napari_wsol.training.table import (
-    IMAGE_SUFFIXES,
-    PROJECT_FILE,
-    PROJECT_LABELS,
-)
+from napari_wsol.training.table import PROJECT_FILE, PROJECT_LABELS
 
 
 class Project:
@@ -63,14 +53,7 @@ class Project:
         self.folder = store.folder
         self._store = store
         self._state = store.read()
-        self._last = max(
-            (
-                key.number
-                for text in (*self._state.items, *store.history.keys)
-                if (key := Key.read(text))
-            ),
-            default=0,
-        )
+        self._last = last_number((*self._state.items, *store.history.keys))
 
     @classmethod
     def create(
@@ -117,13 +100,13 @@ class Project:
             told.append(negative_class)
         for known in told:
             new = (known, None) if isinstance(known, str) else known
-            resolved = _with_class(resolved, *new)
+            resolved = with_class(resolved, *new)
         fields = {
             'negative_class': negative_class,
             'parent': _told_model(parent, folder),
             **settings,
         }
-        resolved = _checked(lambda: updated(resolved, fields))
+        resolved = checked(lambda: updated(resolved, fields))
         empty = table_text((), folder, lambda item: '')
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -206,7 +189,7 @@ class Project:
     @property
     def items(self) -> Mapping[str, Item]:
         """All items by key, in the order in which they came."""
-        return MappingProxyType(dict(self._state.items))
+        return MappingProxyType(self._state.items)
 
     @property
     def parent(self) -> Path | None:
@@ -216,11 +199,7 @@ class Project:
 
     def labelled(self) -> tuple[Item, ...]:
         """The items that carry a label."""
-        return tuple(
-            item
-            for item in self._state.items.values()
-            if item.label is not None
-        )
+        return self._state.labelled
 
     def split_of(self, item: Item) -> Side:
         """Whether an item teaches or is held out, as its whole group."""
@@ -252,7 +231,7 @@ class Project:
             Where one of them does not exist, a folder holds none, or there
             is no such class.
         """
-        images = [image for path in paths for image in _images_in(path)]
+        images = [image for path in paths for image in actions.images_in(path)]
         new = [
             Item('', image, label=label, mpp=mpp)
             for image in dict.fromkeys(images)
@@ -279,11 +258,11 @@ class Project:
             Where there is no such class or image.
         """
         item = Item(
-            *('', absolute(image), _rounded(box), label),
+            *('', absolute(image), actions.rounded(box), label),
             group=group.strip(),
             mpp=mpp,
         )
-        _require_image(item.image)
+        actions.require_image(item.image)
         words = f'Label a field "{label}"' if label else 'Add a field'
         return self._take_up(words, [item])[0]
 
@@ -295,15 +274,7 @@ class Project:
         BadInputError
             Where there is no such class.
         """
-        self._require_class(label)
-        words = f'Label "{label}" on' if label else 'Take the label off'
-        when = now() if label else ''
-        after = {
-            key: replace(item, label=label, when=when)
-            for key, item in self._named(keys)
-            if item.label != label
-        }
-        self._do(f'{words} {_counted(after)}', after)
+        self._do(actions.set_label(self._state, keys, label))
 
     def set_group(self, keys: Iterable[str], group: str) -> None:
         """Say of which patient or slide items are; ``''`` guesses again.
@@ -311,26 +282,13 @@ class Project:
         A new group is on the side on which its items were: it teaches where
         one of them did.
         """
-        group = group.strip()
-        after = {
-            key: replace(item, group=group or guess_group(item.image))
-            for key, item in self._named(keys)
-        }
-        sides: dict[str, Side] = {}
-        for key, item in after.items():
-            before = self.settings.splits.get(self._state.items[key].group)
-            if before and sides.get(item.group) != 'train':
-                sides[item.group] = before
+        step, sides = actions.set_group(self._state, keys, group)
         self._fix_sides(sides)
-        words = f'Group "{group}" of' if group else 'Guessed group of'
-        self._do(f'{words} {_counted(after)}', after)
+        self._do(step)
 
     def set_mpp(self, keys: Iterable[str], mpp: float) -> None:
         """Note the pixel size of images whose files state none, in µm."""
-        after = {
-            key: replace(item, mpp=mpp) for key, item in self._named(keys)
-        }
-        self._do(f'Pixel size of {_counted(after)}', after)
+        self._do(actions.set_mpp(self._state, keys, mpp))
 
     def move_field(self, key: str, box: Box) -> None:
         """Move or resize a field.
@@ -340,21 +298,11 @@ class Project:
         BadInputError
             Where another item has that very place.
         """
-        item, box = self._state.items[key], _rounded(box)
-        if item.field is None:
-            raise BadInputError('A whole image cannot be moved.')
-        other = self._by_place().get((item.image, box), key)
-        if other != key:
-            raise BadInputError(
-                f'There is already a field at this place of '
-                f'"{item.image.name}". Remove one of the two.'
-            )
-        self._do('Move a field', {key: replace(item, field=box)})
+        self._do(actions.move_field(self._state, key, box))
 
     def remove(self, keys: Iterable[str]) -> None:
         """Take items out of the project; image files stay."""
-        after = dict.fromkeys(key for key, _ in self._named(keys))
-        self._do(f'Remove {_counted(after)}', after)
+        self._do(actions.remove(self._state, keys))
 
     def undo(self) -> str | None:
         """Take back the last step; its words, None where there is none."""
@@ -372,8 +320,7 @@ class Project:
         BadInputError
             Where there is such a class, or it is no name or colour.
         """
-        settings = _with_class(self.settings, name, colour)
-        self._do(f'Add class "{name.strip()}"', {}, settings)
+        self._do(actions.add_class(self._state, name, colour))
 
     def rename_class(self, old: str, new: str) -> None:
         """Rename a class, its items with it.
@@ -383,26 +330,7 @@ class Project:
         BadInputError
             Where there is no such class, or one of the new name.
         """
-        self._require_class(old)
-        new = new.strip()
-        classes = tuple(
-            known.model_copy(update={'name': new})
-            if known.name == old
-            else known
-            for known in self.settings.classes
-        )
-        fields: dict[str, Any] = {
-            'classes': [known.model_dump() for known in classes]
-        }
-        if self.settings.negative_class == old:
-            fields['negative_class'] = new
-        settings = _checked(lambda: updated(self.settings, fields))
-        after = {
-            key: replace(item, label=new)
-            for key, item in self._state.items.items()
-            if item.label == old
-        }
-        self._do(f'Rename class "{old}" to "{new}"', after, settings)
+        self._do(actions.rename_class(self._state, old, new))
 
     def set_negative_class(self, name: str | None) -> None:
         """Say which class has no region of interest, if any.
@@ -412,10 +340,7 @@ class Project:
         BadInputError
             Where there is no such class.
         """
-        self._require_class(name)
-        settings = updated(self.settings, {'negative_class': name})
-        words = f'"{name}" holds nothing to be marked' if name else ''
-        self._do(words or 'Every class holds something', {}, settings)
+        self._do(actions.set_negative_class(self._state, name))
 
     def set_parent(self, path: Path | str | None) -> None:
         """Say which model a training starts from; None: the encoder.
@@ -432,7 +357,7 @@ class Project:
         BadInputError
             Where they do not fit.
         """
-        settings = _checked(lambda: updated(self.settings, fields))
+        settings = checked(lambda: updated(self.settings, fields))
         state = replace(self._state, settings=settings)
         self._store.write(state)
         self._state = state
@@ -458,22 +383,9 @@ class Project:
             are.
         """
         old, new = absolute(old_root), absolute(new_root)
-
-        def moved(path: Path | None) -> Path | None:
-            if path is None or path.exists() or not path.is_relative_to(old):
-                return path
-            found = new / path.relative_to(old)
-            return found if found.exists() else path
-
-        after = {
-            key: replace(
-                item,
-                image=moved(item.image) or item.image,
-                mask=moved(item.mask),
-            )
-            for key, item in self._state.items.items()
-        }
-        return self._do(f'Look for images in "{new.name}"', after)
+        step = actions.relocate(self._state, old, new)
+        self._do(step)
+        return len(step.after)
 
     def import_table(self, source: Path | str) -> tuple[str, ...]:
         """Take up a CSV, class folder or project; returns the keys.
@@ -516,36 +428,15 @@ class Project:
         *,
         new_classes: bool = False,
     ) -> tuple[str, ...]:
-        """Add items, or their labels where their places are known."""
-        settings = self.settings
-        for label in dict.fromkeys(item.label for item in items):
-            if new_classes and label not in (None, *settings.class_names):
-                settings = _with_class(settings, str(label))
-            elif not new_classes:
-                self._require_class(label)
-        known, last, when = self._by_place(), self._last, now()
-        after: dict[str, Item] = {}
-        keys: list[str] = []
-        for item in items:
-            key = known.get(item.place)
-            if key is None:
-                last += 1
-                key = known[item.place] = str(Key(last))
-                after[key] = replace(
-                    item,
-                    key=key,
-                    group=item.group or guess_group(item.image),
-                    when=when if item.label else '',
-                )
-            elif item.label is not None:
-                old = after.get(key) or self._state.items[key]
-                after[key] = _relabelled(old, item, when)
-            keys.append(key)
-        if noun:
-            words = f'{words} {_counted(keys, noun)}'
-        self._do(words, after, settings)
-        self._last = max(self._last, last)
-        return tuple(keys)
+        """Add items; see ``actions.take_up``."""
+        step, keys = actions.take_up(
+            *(self._state, words, items, noun),
+            last=self._last,
+            new_classes=new_classes,
+        )
+        self._do(step)
+        self._last = max(self._last, last_number(keys))
+        return keys
 
     def _fix_sides(self, sides: Mapping[str, Side], **fields: Any) -> None:
         """Put groups that have no side yet on one."""
@@ -553,28 +444,9 @@ class Project:
         if splits != self.settings.splits:
             self.change_settings(splits=splits, **fields)
 
-    def _named(self, keys: Iterable[str]) -> list[tuple[str, Item]]:
-        return [(key, self._state.items[key]) for key in dict.fromkeys(keys)]
-
-    def _by_place(self) -> dict[tuple[Path, Box | None], str]:
-        return {item.place: key for key, item in self._state.items.items()}
-
-    def _do(
-        self,
-        words: str,
-        after: Mapping[str, Item | None],
-        settings: ProjectSettings | None = None,
-    ) -> int:
-        """Carry out a step; returns how many items it changes."""
-        items = self._state.items
-        changes = {
-            key: item for key, item in after.items() if items.get(key) != item
-        }
-        old, new = _differences(self.settings, settings or self.settings)
-        if changes or new:
-            before = {key: items.get(key) for key in changes}
-            self._go('do', Step(words, before, changes, old, new))
-        return len(changes)
+    def _do(self, step: Step) -> None:
+        if step.after or step.settings_after:
+            self._go('do', step)
 
     def _go(self, act: Act, step: Step | None) -> str | None:
         if step is None:
@@ -588,100 +460,6 @@ class Project:
             self.changed.emit(tuple(step.after))
         return step.words
 
-    def _require_class(self, label: str | None) -> None:
-        names = self.settings.class_names
-        if label is not None and label not in names:
-            raise BadInputError(
-                f'There is no class "{label}" in the project; it has: '
-                f'{", ".join(names) or "none"}. Add the class first.'
-            )
-
-
-def _images_in(path: Path | str) -> list[Path]:
-    """The image, or all images in a folder and its sub-folders."""
-    path = absolute(path)
-    _require_image(path)
-    if not path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
-        return [path]
-    found = sorted(
-        image
-        for image in path.rglob('*')
-        if image.suffix.lower() in IMAGE_SUFFIXES
-        and not any(p.suffix.lower() == '.zarr' for p in image.parents)
-    )
-    if not found:
-        raise BadInputError(f'There are no images in "{path}".')
-    return found
-
-
-def _require_image(path: Path) -> None:
-    if not path.exists():
-        raise BadInputError(f'There is no image "{path}".')
-
-
-def _rounded(box: Box) -> Box:
-    """The box to a thousandth of a pixel, as it comes back from the disk."""
-    values = (box.y, box.x, box.height, box.width)
-    if not all(map(math.isfinite, values)):
-        raise BadInputError('A field needs a place and a size.')
-    return Box(*(round(float(value), 3) for value in values))
-
-
-def _relabelled(old: Item, told: Item, when: str) -> Item:
-    """An item with what is newly said of its place."""
-    return replace(
-        old,
-        label=told.label,
-        group=told.group or old.group,
-        mpp=told.mpp or old.mpp,
-        mask=told.mask or old.mask,
-        when=old.when if told.label == old.label else when,
-    )
-
-
-def _with_class(
-    settings: ProjectSettings, name: str, colour: str | None = None
-) -> ProjectSettings:
-    def added() -> ProjectSettings:
-        new = ProjectClass(
-            name=' '.join(name.split()),
-            colour=(colour or next_colour(settings)).lower(),
-        )
-        return updated(settings, {'classes': (*settings.classes, new)})
-
-    return _checked(added)
-
-
-def _checked(make: Callable[[], ProjectSettings]) -> ProjectSettings:
-    """The settings, their faults in words."""
-    try:
-        return make()
-    except ValidationError as error:
-        faults = '; '.join(
-            f'{".".join(map(str, fault["loc"]))} {fault["msg"]}'.strip()
-            for fault in error.errors(include_url=False)
-        )
-        raise BadInputError(f'This does not fit the project: {faults}.') from (
-            error
-        )
-
 
 def _told_model(path: Path | str | None, folder: Path) -> str | None:
     return told_path(absolute(path), folder) if path is not None else None
-
-
-def _differences(
-    old: ProjectSettings, new: ProjectSettings
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The fields that differ, as in JSON, before and after."""
-    before, after = old.model_dump(mode='json'), new.model_dump(mode='json')
-    names = [name for name in after if before[name] != after[name]]
-    return (
-        {name: before[name] for name in names},
-        {name: after[name] for name in names},
-    )
-
-
-def _counted(things: Iterable[object], noun: str = 'item') -> str:
-    count = len(list(things))
-    return f'{count} {noun}{"" if count == 1 else "s"}'

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
+from napari_wsol.errors import BadInputError
 from napari_wsol.inference.colours import BACKGROUND_COLOUR, CLASS_COLOURS
 
 PROJECT_VERSION = 1
@@ -93,3 +100,76 @@ def next_colour(settings: ProjectSettings) -> str:
 def as_hex(rgb: tuple[int, int, int]) -> str:
     """``#rrggbb`` of a colour in 0-255."""
     return '#{:02x}{:02x}{:02x}'.format(*rgb)
+
+
+def settings_text(settings: ProjectSettings) -> str:
+    """The text of ``project.json``."""
+    return settings.model_dump_json(indent=2) + '\n'
+
+
+def updated(
+    settings: ProjectSettings, fields: Mapping[str, Any]
+) -> ProjectSettings:
+    """The settings with some fields changed.
+
+    Raises
+    ------
+    ValueError
+        Where they do not go together.
+    """
+    if not fields:
+        return settings
+    return ProjectSettings.model_validate({**settings.model_dump(), **fields})
+
+
+def with_class(
+    settings: ProjectSettings, name: str, colour: str | None = None
+) -> ProjectSettings:
+    """The settings with one more class, of the next colour where none is told.
+
+    Raises
+    ------
+    BadInputError
+        Where there is such a class, or it is no name or colour.
+    """
+
+    def added() -> ProjectSettings:
+        new = ProjectClass(
+            name=' '.join(name.split()),
+            colour=(colour or next_colour(settings)).lower(),
+        )
+        return updated(settings, {'classes': (*settings.classes, new)})
+
+    return checked(added)
+
+
+def checked(make: Callable[[], ProjectSettings]) -> ProjectSettings:
+    """The settings that are made.
+
+    Raises
+    ------
+    BadInputError
+        Where they do not fit, in place of pydantic's error.
+    """
+    try:
+        return make()
+    except ValidationError as error:
+        faults = '; '.join(
+            f'{".".join(map(str, fault["loc"]))} {fault["msg"]}'.strip()
+            for fault in error.errors(include_url=False)
+        )
+        raise BadInputError(f'This does not fit the project: {faults}.') from (
+            error
+        )
+
+
+def differences(
+    old: ProjectSettings, new: ProjectSettings
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields that differ, as in JSON, before and after."""
+    before, after = old.model_dump(mode='json'), new.model_dump(mode='json')
+    names = [name for name in after if before[name] != after[name]]
+    return (
+        {name: before[name] for name in names},
+        {name: after[name] for name in names},
+    )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -15,76 +14,23 @@ from napari_wsol.errors import BadInputError, DamagedFileError, WsolError
 from napari_wsol.projects.files import KeptFile, backup_of, restore_copy
 from napari_wsol.projects.geojson import collection_text
 from napari_wsol.projects.history import Act, History, Step
-from napari_wsol.projects.holding_out import assign_sides
 from napari_wsol.projects.items import Item
 from napari_wsol.projects.lock import ProjectLock
 from napari_wsol.projects.settings import (
     PROJECT_VERSION,
-    ProjectClass,
     ProjectSettings,
-    next_colour,
+    settings_text,
+    updated,
+    with_class,
 )
-from napari_wsol.projects.tables import (
-    in_order,
-    read_items,
-    table_text,
-    with_keys,
-)
+from napari_wsol.projects.state import State
+from napari_wsol.projects.tables import read_items, table_text, with_keys
 from napari_wsol.training.table import PROJECT_FILE, PROJECT_LABELS
 
 IMAGES = 'images.csv'
 HISTORY = 'history.jsonl'
 FIELDS = 'labels.geojson'
 RUNS = 'runs'
-
-
-@dataclass(frozen=True)
-class State:
-    """What a project knows at one moment."""
-
-    settings: ProjectSettings
-    items: Mapping[str, Item]
-
-    def side_of(self, item: Item) -> Literal['train', 'val']:
-        """The side of an item; what has no label yet would teach."""
-        return self.settings.splits.get(item.group, 'train')
-
-    def after(self, step: Step, act: Act) -> State:
-        """The state after an act, new groups not yet assigned."""
-        changes, fields = step.result(act)
-        items = dict(self.items)
-        for key, item in changes.items():
-            if item is None:
-                items.pop(key, None)
-            else:
-                items[key] = item
-        if any(key not in self.items for key in changes):
-            items = in_order(items)
-        return State(updated(self.settings, fields), items)
-
-    def assigned(self, *, fixed: bool) -> State:
-        """The state with every labelled group on a side.
-
-        Parameters
-        ----------
-        fixed
-            Whether groups that have a side keep it.
-        """
-        settings = self.settings
-        splits = assign_sides(
-            (
-                (item.group, item.label)
-                for item in self.items.values()
-                if item.label is not None
-            ),
-            settings.splits,
-            share=settings.held_out_share,
-            seed=settings.seed,
-            fixed=fixed or settings.splits_stated,
-        )
-        if splits == settings.splits:
-            return self
-        return replace(self, settings=updated(settings, {'splits': splits}))
 
 
 class Store:
@@ -193,7 +139,7 @@ class Store:
                 raise
         except OSError as error:
             raise self._unwritten(error) from error
-        self._history.finish(_labels(state))
+        self._history.finish(len(state.labelled))
 
     @property
     def _has_trained(self) -> bool:
@@ -202,13 +148,7 @@ class Store:
     def _write(self, state: State) -> None:
         folder, items = self.folder, state.items.values()
         self._settings.write(settings_text(state.settings))
-        self._labels.write(
-            table_text(
-                [item for item in items if item.label is not None],
-                folder,
-                state.side_of,
-            )
-        )
+        self._labels.write(table_text(state.labelled, folder, state.side_of))
         self._images.write(
             table_text(
                 [item for item in items if item.label is None],
@@ -288,10 +228,7 @@ class Store:
         """The settings with the classes that were written in by hand."""
         for label in dict.fromkeys(item.label for item in labelled):
             if label is not None and label not in settings.class_names:
-                new = ProjectClass(name=label, colour=next_colour(settings))
-                settings = updated(
-                    settings, {'classes': (*settings.classes, new)}
-                )
+                settings = with_class(settings, label)
         return settings
 
     def _tidy(self, state: State) -> None:
@@ -304,29 +241,9 @@ class Store:
                     f'file is kept as "{aside.name}".'
                 )
             self._write(state)
-            self._history.settle(_labels(state))
+            self._history.settle(len(state.labelled))
         except OSError as error:
             raise self._unwritten(error) from error
-
-
-def settings_text(settings: ProjectSettings) -> str:
-    """The text of ``project.json``."""
-    return settings.model_dump_json(indent=2) + '\n'
-
-
-def updated(
-    settings: ProjectSettings, fields: Mapping[str, Any]
-) -> ProjectSettings:
-    """The settings with some fields changed.
-
-    Raises
-    ------
-    ValueError
-        Where they do not go together.
-    """
-    if not fields:
-        return settings
-    return ProjectSettings.model_validate({**settings.model_dump(), **fields})
 
 
 def restore(error: DamagedFileError) -> Path | None:
@@ -349,7 +266,3 @@ def restore(error: DamagedFileError) -> Path | None:
     folder = error.path.parent
     History(folder / HISTORY, folder).doubt()
     return aside
-
-
-def _labels(state: State) -> int:
-    return sum(item.label is not None for item in state.items.values())

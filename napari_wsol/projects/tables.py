@@ -15,6 +15,7 @@ from napari_wsol.projects.items import (
     Key,
     cells_of,
     item_of,
+    last_number,
 )
 from napari_wsol.projects.settings import Side
 
@@ -87,12 +88,7 @@ def with_keys(items: Iterable[Item], taken: set[str]) -> dict[str, Item]:
         Keys that were used before and are not given again.
     """
     given = list(items)
-    numbers = [
-        key.number
-        for text in (*taken, *(item.key for item in given))
-        if (key := Key.read(text))
-    ]
-    last = max(numbers, default=0)
+    last = last_number((*taken, *(item.key for item in given)))
     found: dict[str, Item] = {}
     places: set[object] = set()
     for item in given:
