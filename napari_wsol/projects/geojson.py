@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -34,22 +35,31 @@ def collection_text(
     origin
         ``(y, x)`` of the collection's origin in level-0 pixels.
     """
-    features = [
-        _feature(item, item.field, settings, folder, origin)
+    lines = ',\n'.join(
+        _feature(
+            item,
+            item.label and settings.colour_of(item.label),
+            settings.name,
+            folder,
+            origin,
+        )
         for item in items
         if item.field is not None
-    ]
-    lines = ',\n'.join(json.dumps(f, ensure_ascii=False) for f in features)
+    )
     return f'{{"type": "FeatureCollection", "features": [\n{lines}\n]}}\n'
 
 
+@lru_cache(maxsize=1 << 15)
 def _feature(
     item: Item,
-    box: Box,
-    settings: ProjectSettings,
+    colour: str | None,
+    project: str,
     folder: Path,
     origin: tuple[float, float],
-) -> dict[str, Any]:
+) -> str:
+    """An item as text; kept, since a change concerns few items of many."""
+    box = item.field
+    assert box is not None
     top, left = box.y - origin[0], box.x - origin[1]
     bottom, right = top + box.height, left + box.width
     corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
@@ -62,21 +72,21 @@ def _feature(
             'key': item.key,
         },
     }
-    if item.label is not None:
-        colour = settings.colour_of(item.label).removeprefix('#')
+    if colour is not None:
         properties['classification'] = {
             'name': item.label,
-            'color': list(bytes.fromhex(colour)),
+            'color': list(bytes.fromhex(colour.removeprefix('#'))),
         }
-    return {
+    feature = {
         'type': 'Feature',
-        'id': str(uuid5(NAMESPACE_URL, f'{settings.name}/{item.key}')),
+        'id': str(uuid5(NAMESPACE_URL, f'{project}/{item.key}')),
         'geometry': {
             'type': 'Polygon',
             'coordinates': [[*corners, corners[0]]],
         },
         'properties': properties,
     }
+    return json.dumps(feature, ensure_ascii=False)
 
 
 def read_fields(
