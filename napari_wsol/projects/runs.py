@@ -17,10 +17,12 @@ from napari_wsol.projects.verdict import Comparison, comparison_from_json
 from napari_wsol.training.recipes import Speed
 
 __all__ = [
+    'COMPARISON',
     'MODEL',
     'MODELS',
     'ORIGIN',
     'RUNS',
+    'STATED',
     'candidates',
     'discard',
     'new_run',
