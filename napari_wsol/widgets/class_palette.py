@@ -179,7 +179,7 @@ class _ClassRow(QWidget):
     ) -> None:
         super().__init__()
         self.name = name
-        meaning = '  (nothing to mark)' if negative else ''
+        meaning = '  (no region)' if negative else ''
         self.button = QPushButton(
             f'{key}   {plain_class(name)}{meaning}'
             if key
@@ -197,6 +197,10 @@ class _ClassRow(QWidget):
             + (f' (key {keys})' if keys else '')
         )
         self.count = QLabel()
+        self.count.setMinimumWidth(24)
+        self.count.setAlignment(
+            Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        )
         self.count.setToolTip('So many images and fields have this class.')
         self.more = QToolButton()
         self.more.setText('⋯')

@@ -158,6 +158,7 @@ class FineTuneWidget(QScrollArea):
         self.suggest.flown.connect(self._fly_to_suggestion)
         self.tools.tool_changed.connect(self._let_suggestion_go)
         self.image.changed.connect(self._take_image)
+        self.training.model_changed.connect(self.items.outdate)
 
     def _build(self) -> None:
         content = QWidget()

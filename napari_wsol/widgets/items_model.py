@@ -23,18 +23,19 @@ from napari_wsol.widgets.wording import plain_class
 
 __all__ = ['COLUMNS', 'ItemsFilter', 'ItemsModel']
 
-IMAGE, CLASS, GROUP, PREDICTED, DISAGREES = range(5)
-COLUMNS = ('Item', 'Class', 'Group', 'Predicted', 'Differs')
+PICTURE, CLASS, PREDICTED, DISAGREES, GROUP, NAME = range(6)
+COLUMNS = ('', 'Class', 'Predicted', 'Differs', 'Group', 'Image')
 
 _TIPS = (
     'An image, or a field of it. Click to fly there.',
     'What you said it is.',
+    'What the model takes it for.',
+    'How sure the model is of another class than yours.',
     (
         'Patient or slide: all items of a group are learned from, or all are '
         'held out for checking. Guessed from the file; double-click to change.'
     ),
-    'What the model takes it for.',
-    'How sure the model is of another class than yours.',
+    'The file.',
 )
 
 SORT_ROLE = Qt.ItemDataRole.UserRole
@@ -89,6 +90,11 @@ class ItemsModel(QAbstractTableModel):
             and label is not None
             and judged.predicted != label
         )
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether a model was asked."""
+        return bool(self._judgements)
 
     def judge(self, judgements: Iterable[Judgement]) -> None:
         """Show what a model takes the items for, in place of the old."""
@@ -163,12 +169,10 @@ class ItemsModel(QAbstractTableModel):
 
     def _text(self, row: int, column: int) -> str:
         item, judged = self.item(row), self.judgement(row)
-        if column == IMAGE:
-            return (
-                item.image.stem
-                if item.field is None
-                else (f'{item.image.stem}\nfield')
-            )
+        if column == PICTURE:
+            return ''
+        if column == NAME:
+            return item.image.name
         if column == CLASS:
             return plain_class(item.label) if item.label else '–'
         if column == GROUP:
@@ -176,7 +180,7 @@ class ItemsModel(QAbstractTableModel):
         if judged is None:
             return ''
         if column == PREDICTED:
-            return f'{plain_class(judged.predicted)}'
+            return plain_class(judged.predicted)
         return f'≠ {judged.probability:.0%}' if self.differs(row) else ''
 
     def _rank(self, row: int, column: int) -> Any:
@@ -188,11 +192,13 @@ class ItemsModel(QAbstractTableModel):
             return sure if self.differs(row) else -sure
         if column == CLASS:
             return self.item(row).label or ''
+        if column == PICTURE:
+            return row
         return self._text(row, column)
 
     def _picture(self, row: int, column: int) -> QIcon | None:
         item = self.item(row)
-        if column == IMAGE:
+        if column == PICTURE:
             picture = self._thumbnails.get(item.image, item.field)
             return self._waiting if picture is None else QIcon(picture)
         label = item.label if column == CLASS else None
@@ -208,7 +214,7 @@ class ItemsModel(QAbstractTableModel):
 
     def _tip(self, row: int, column: int) -> str:
         item = self.item(row)
-        if column == IMAGE:
+        if column in (PICTURE, NAME):
             return f'{item.image}\n{self._place(item)}'
         judged = self.judgement(row)
         if judged is not None and column in (PREDICTED, DISAGREES):
@@ -276,8 +282,8 @@ class ItemsModel(QAbstractTableModel):
         """Have the view draw its visible rows again."""
         if self._keys:
             self.dataChanged.emit(
-                self.index(0, IMAGE),
-                self.index(len(self._keys) - 1, IMAGE),
+                self.index(0, PICTURE),
+                self.index(len(self._keys) - 1, PICTURE),
                 [Qt.ItemDataRole.DecorationRole],
             )
 

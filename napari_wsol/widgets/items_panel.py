@@ -22,7 +22,8 @@ from napari_wsol.widgets.items_model import (
     CLASS,
     DISAGREES,
     GROUP,
-    IMAGE,
+    NAME,
+    PICTURE,
     PREDICTED,
     THUMBNAIL,
     ItemsFilter,
@@ -34,7 +35,14 @@ from napari_wsol.widgets.thumbnails import Thumbnails
 
 __all__ = ['ItemsPanel']
 
-_WIDTHS = {IMAGE: 128, CLASS: 92, GROUP: 78, PREDICTED: 92, DISAGREES: 56}
+_WIDTHS = {
+    PICTURE: 54,
+    CLASS: 86,
+    PREDICTED: 86,
+    DISAGREES: 54,
+    GROUP: 84,
+    NAME: 170,
+}
 
 
 class ItemsPanel(Section):
@@ -151,6 +159,11 @@ class ItemsPanel(Section):
             text += f' {_count(lacking, "item")} could not be read.'
         self.end(text)
 
+    def outdate(self) -> None:
+        """Say that another model would judge now."""
+        if self.model.is_judged:
+            self.end('Another model is in use now: predict again.', 'note')
+
     def end(self, text: str = '', kind: str = 'fine') -> None:
         """Be ready to ask again, and say how it ended."""
         self._running = False
@@ -242,7 +255,7 @@ class _Table(QTableView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setWordWrap(False)
         self.setShowGrid(False)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setTextElideMode(Qt.TextElideMode.ElideRight)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Follow the arrow keys; Delete removes."""

@@ -59,13 +59,13 @@ class SuggestPanel(Section):
         self._where = compact_combo(
             'Where to look for suggestions', 'Where to look.'
         )
-        self._where.setMinimumWidth(90)
-        self._where.addItem('In this image', 'image')
-        self._where.addItem('In all images', 'project')
+        self._where.setMinimumWidth(100)
+        self._where.addItem('This image', 'image')
+        self._where.addItem('All images', 'project')
         self._count = QSpinBox()
         self._count.setRange(1, 200)
         self._count.setValue(20)
-        self._count.setMinimumWidth(72)
+        self._count.setFixedWidth(84)
         self._count.setAccessibleName('How many suggestions')
         self._count.setToolTip('How many fields to suggest.')
         self._button = QPushButton('Suggest')
@@ -252,4 +252,4 @@ def _words(suggestion: Suggestion) -> str:
     guess = (
         f'{plain_class(suggestion.predicted)}? {suggestion.probability:.0%}'
     )
-    return f'{suggestion.reason}\n{guess} · {name}'
+    return f'{suggestion.reason}\n{guess}\n{name}'

@@ -389,7 +389,7 @@ def test_disagreements_with_the_model_are_listed(
     widget.items.show_only('differs')
     table = widget.items.filter
     told = [
-        [table.index(row, column).data() for column in (1, 3, 4)]
+        [table.index(row, column).data() for column in (1, 2, 3)]
         for row in range(table.rowCount())
     ]
     assert told == [
@@ -398,6 +398,8 @@ def test_disagreements_with_the_model_are_listed(
     ]
     project.set_label(keys[2:], 'malignant')
     assert table.rowCount() == 1
+    widget.training.model_changed.emit()
+    assert 'predict again' in widget.items.message.text()
 
 
 def test_a_project_without_a_model_says_so(widget, project):

@@ -12,7 +12,8 @@ from napari_wsol.projects.project import Project
 from napari_wsol.widgets.items_model import (
     CLASS,
     GROUP,
-    IMAGE,
+    NAME,
+    PICTURE,
     ItemsFilter,
     ItemsModel,
 )
@@ -74,7 +75,7 @@ def test_new_items_are_added_and_removed_ones_go(
     (tmp_path / 'other.png').write_bytes(b'')
     project.add_images([tmp_path / 'other.png'])
     assert model.rowCount() == COUNT + 1
-    assert model.index(COUNT, IMAGE).data() == 'other'
+    assert model.index(COUNT, NAME).data() == 'other.png'
     assert model.index(COUNT, CLASS).data() == '–'
     project.remove(['i1'])
     assert model.rowCount() == COUNT
@@ -91,6 +92,6 @@ def test_groups_are_edited_in_place(model, project):
 
 
 def test_a_row_tells_what_it_is_used_for(model):
-    tip = model.index(0, IMAGE).data(Qt.ItemDataRole.ToolTipRole)
+    tip = model.index(0, PICTURE).data(Qt.ItemDataRole.ToolTipRole)
     assert 'A field of 10 x 10 px at (0, 0)' in tip
     assert ('learned from' in tip) or ('held out' in tip)
