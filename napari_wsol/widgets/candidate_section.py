@@ -164,7 +164,7 @@ class CandidateSection(Section):
         worse = '; '.join(
             f'{words} {before} to {after}'
             for words, before, after, word in self._table.rows
-            if word == 'Worse.'
+            if word == 'Worse.' and not words.startswith('Uncertainty')
         )
         self._naming.ask(
             'On the held-out items this model does worse than the one you '

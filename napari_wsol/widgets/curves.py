@@ -30,17 +30,17 @@ HELD_OUT = {'dark': '#e69f00', 'light': '#d55e00'}
 """Of Okabe and Ito, by theme: what is learned, and what is held out."""
 
 TITLES = {
-    'classifier': 'Class of the image',
-    'localizer': 'Class by its regions',
-    'foreground': 'Class of the marked part',
-    'background': 'Doubt about the rest',
-    'masked': 'Class of each part',
+    'classifier': 'Image class',
+    'localizer': 'Class by regions',
+    'foreground': 'Marked part',
+    'background': 'Doubt on the rest',
+    'masked': 'Each part alone',
     'pixels': 'Marked pixels',
     'seeds': 'Seeds',
     'size': 'Size of the mask',
     'affinity': 'Edges of the mask',
-    'loss': 'All terms together',
-    'total': 'All terms together',
+    'loss': 'All terms',
+    'total': 'All terms',
     'validation_error': 'Held out: wrong, %',
     'validation_field_error': 'Held out: pixels, %',
 }
@@ -63,6 +63,9 @@ class Curves(QWidget):
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(4)
+        self.setSizePolicy(
+            QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum
+        )
         self._plots: dict[str, _Plot] = {}
         self._stage = ''
         self._epoch = 0
@@ -169,7 +172,7 @@ class _Plot(QWidget):
 
     def stretch(self, epochs: int, borders: list[int]) -> None:
         """Show epochs 1 to so many, and where stages begin."""
-        self._view.setXRange(1, max(2, epochs), padding=0.03)
+        self._view.setXRange(1, max(2, epochs), padding=0.08)
         ends = [(epoch, str(epoch)) for epoch in sorted({1, epochs})]
         self._view.getAxis('bottom').setTicks([ends])
         for border in borders[len(self._lines) :]:

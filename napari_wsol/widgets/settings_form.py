@@ -348,6 +348,7 @@ def _told(error: ValidationError) -> str:
     """The first thing that is wrong, in words."""
     first = error.errors()[0]
     name = str(first['loc'][0]) if first['loc'] else 'The settings'
-    message = first['msg'].removeprefix('Value error, ')
-    message = message[:1].lower() + message[1:]
-    return f'{_label_of(name)}: {message} (now "{_written(first["input"])}").'
+    rule = first['msg'].removeprefix('Value error, ').partition(', ')[0]
+    rule = rule.removeprefix('Input should be ')
+    stated = _written(first['input']).strip()
+    return f'{_label_of(name)}: "{stated}" does not fit, it must be {rule}.'

@@ -30,6 +30,14 @@ class UnfinishedSection(Section):
         self.body.addLayout(self._rows)
         self.hide()
 
+    @property
+    def rows(self) -> list[QWidget]:
+        """One per training, named like its run."""
+        return [
+            self._rows.itemAt(index).widget()
+            for index in range(self._rows.count())
+        ]
+
     def show_runs(self, runs: Sequence[tuple[str, str]]) -> None:
         """Show other runs in place of those before.
 

@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QHeaderView,
     QPushButton,
+    QSizePolicy,
     QTreeWidget,
     QTreeWidgetItem,
 )
@@ -67,6 +68,9 @@ class VersionsSection(Section):
                 else QHeaderView.ResizeMode.ResizeToContents,
             )
         self.add(self._tree)
+        self.setSizePolicy(
+            QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum
+        )
         self.hide()
 
     def show_versions(

@@ -55,5 +55,5 @@ def color(curves, name):
 
 
 def test_figures_are_named_in_words():
-    assert figure_title('classifier') == 'Class of the image'
+    assert figure_title('classifier') == 'Image class'
     assert figure_title('new_term') == 'New term'

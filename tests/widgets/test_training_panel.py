@@ -420,8 +420,7 @@ def begun(project, run='0007-full', comparison=None):
 def test_a_training_that_was_killed_is_offered(panel, project, trainer, qtbot):
     folder = begun(project)
     panel.set_project(project)
-    row = panel.unfinished._rows.itemAt(0).widget()
-    assert row.objectName() == folder.name
+    assert [row.objectName() for row in panel.unfinished.rows] == [folder.name]
     count = len(trainer.requests)
     panel.unfinished.resumed.emit(folder.name)
     qtbot.waitUntil(lambda: len(trainer.requests) > count)
