@@ -224,6 +224,13 @@ class TrainingConfig(BaseModel):
     background_pooled: float = Field(
         0.8, gt=0, lt=1, description='Of those below it.'
     )
+    roi_share: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="Share of the images' pixels that is taken to be ROI, "
+        'where no parent tells: it parts those above from those below.',
+    )
     foreground_confidence: float = Field(
         0.7, gt=0, lt=1, description='From which value on it is sure ROI.'
     )

@@ -45,14 +45,16 @@ class Bands:
     Parameters
     ----------
     turns_at
-        The ROI probability between background and ROI; None: half of all
-        pixels lie above it.
+        The ROI probability between background and ROI, where it is known.
+    roi_share
+        Share of the pixels of ``'pooled'`` that lie above it, where not.
     """
 
     kind: Literal['rank', 'pooled', 'confidence', 'class-map']
     foreground: float
     background: float
     turns_at: float | None = None
+    roi_share: float = 0.5
 
     def as_confidence(self, scans: Sequence[Scan]) -> Bands:
         """What ``'pooled'`` and ``'confidence'`` mean for these maps."""
@@ -65,7 +67,7 @@ class Bands:
             )
         pixels = np.concatenate([1 - s.pixel[0].ravel() for s in scans])
         turn = (
-            float(np.median(pixels))
+            float(np.quantile(pixels, 1 - self.roi_share))
             if self.turns_at is None
             else self.turns_at
         )

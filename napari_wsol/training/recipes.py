@@ -248,7 +248,7 @@ def _self_taught(config: TrainingConfig) -> tuple[Stage, ...]:
         case 'contrast':
             stages = (_contrast(config),)
         case 'max-min-uncertainty':
-            stages = _localizer(config, 'teacher', config.teacher)
+            stages = _localizer(config, 'localizer', config.teacher)
     rounds = config.rounds
     for number in range(1, rounds + 1):
         stages += (

@@ -388,14 +388,15 @@ class Training:
     ) -> float | None:
         """The ROI probability at which a teacher's map turns, if known.
 
-        From held-out fields where there are any, else a parent's own; without
-        either, one half where fully negative images have taught it.
+        A parent's own; where confidences are asked for, that of held-out
+        fields. Fields lie inside of regions or outside, so that they tell
+        nothing about shares of all pixels.
         """
-        if any(view.fields for view in validation):
-            return calibrate(teacher, scanner, validation).raw_threshold
         if PARENT in stage.taught_by:
             return self.parent.card.threshold
-        return None if self.config.negative_class is None else 0.5
+        if stage.bands == 'confidence':
+            return calibrate(teacher, scanner, validation).raw_threshold
+        return None
 
     def _bands(self, kind: BandKind, turns_at: float | None) -> Bands:
         config = self.config
@@ -409,7 +410,7 @@ class Training:
                     config.foreground_confidence,
                     config.background_confidence,
                 )
-        return Bands(kind, *shares, turns_at)
+        return Bands(kind, *shares, turns_at, config.roi_share)
 
     def _resolved(self) -> dict[str, object]:
         return {

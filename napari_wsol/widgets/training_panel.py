@@ -118,7 +118,7 @@ class TrainingPanel(QWidget):
         return self.promotion.look.running.job is not None
 
     def reset_choices(self, event: Any = None) -> None:
-        """Follow the viewer's layers; napari calls it when they change."""
+        """Follow the viewer's layers."""
         if isalive(self):
             self.setup.reset_choices()
 
@@ -170,6 +170,9 @@ class TrainingPanel(QWidget):
         self.model_changed.emit()
 
     def _connect(self) -> None:
+        events = self._viewer.layers.events
+        for event in (events.inserted, events.removed):
+            event.connect(self.reset_choices)
         self.setup.started.connect(self.train)
         self.setup.changed.connect(self._check)
         self.setup.parent_changed.connect(self._take_parent)

@@ -19,9 +19,14 @@ def test_an_overconfident_model_is_cooled():
     assert best_temperature(3 * logits, labels) == pytest.approx(3, rel=0.15)
 
 
-def test_the_threshold_lies_between_two_apart_groups():
-    probability = np.concatenate([np.full(100, 0.2), np.full(100, 0.6)])
+@pytest.mark.parametrize(
+    ('low', 'high', 'expected'),
+    [(0.2, 0.6, 0.5), (0.6, 0.9, 0.61), (0.1, 0.3, 0.3)],
+)
+def test_the_threshold_lies_between_two_apart_groups(low, high, expected):
+    """As near to one half as they let it."""
+    probability = np.repeat([low, high], 100)
     foreground = np.repeat([False, True], 100)
     assert best_threshold(probability, foreground) == pytest.approx(
-        0.41, abs=0.02
+        expected, abs=0.011
     )

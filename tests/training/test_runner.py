@@ -77,10 +77,10 @@ def run(table, tmp_path_factory):
 def test_a_run_leaves_everything_behind(run):
     output, events = run
     assert (output / 'config.json').exists()
-    for stage in ('teacher', 'student-1'):
+    for stage in ('localizer', 'student-1'):
         assert (output / stage / 'last.pt').exists()
         assert (output / stage / 'best.pt').exists()
-    with (output / 'teacher' / 'metrics.csv').open() as file:
+    with (output / 'localizer' / 'metrics.csv').open() as file:
         rows = list(csv.DictReader(file))
     assert [row['epoch'] for row in rows] == ['0', '1']
     assert {'classifier', 'pixels', 'validation_error'} <= set(rows[0])

@@ -139,7 +139,6 @@ def panel(viewer, trainer, project, qtbot):
 def layer(viewer, panel, images):
     """The first image, opened as users do."""
     (layer,) = viewer.open(images[0], plugin='napari')
-    panel.reset_choices()
     return layer
 
 
