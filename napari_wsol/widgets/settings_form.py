@@ -28,6 +28,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     'Method and epochs': (
         'method',
         'teacher',
+        'guide',
         'rounds',
         'epochs',
         'student_epochs',
@@ -59,6 +60,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         'uncertainty',
         'detach_background',
         'area_target',
+        'roi_share',
         'barrier_start',
         'size_weight',
         'affinity_weight',
@@ -76,6 +78,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         'bands',
         'ranked_rounds',
         'keep_wrong',
+        'averaged_views',
         'foreground_rank',
         'background_rank',
         'foreground_pooled',
@@ -122,6 +125,7 @@ REST = 'More'
 
 OF_THE_PROJECT = frozenset(
     {
+        'classes',
         'negative_class',
         'name',
         'title',

@@ -53,6 +53,7 @@ class Trainer(FakeClient):
         super().__init__()
         self.steered: list[str] = []
         self.can_be_steered = True
+        self.busy = 0
 
     @property
     def request(self) -> TrainRequest:
@@ -70,7 +71,11 @@ class Trainer(FakeClient):
 
     def events(self, request: Any) -> Any:
         self.automatic = not isinstance(request, TrainRequest)
-        yield from super().events(request)
+        self.busy += 1
+        try:
+            yield from super().events(request)
+        finally:
+            self.busy -= 1
 
     def tell(self, *events: Any) -> None:
         """Send events of the training."""
@@ -132,7 +137,9 @@ def panel(viewer, trainer, project, qtbot):
     qtbot.addWidget(panel)
     panel.set_project(project)
     qtbot.waitUntil(lambda: bool(panel.setup._estimate.text()))
-    return panel
+    yield panel
+    panel.set_project(None)
+    qtbot.waitUntil(lambda: not trainer.busy)
 
 
 @pytest.fixture
