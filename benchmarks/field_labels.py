@@ -35,7 +35,7 @@ from napari_wsol.training.calibration import calibrate
 from napari_wsol.training.loop import fit
 from napari_wsol.training.pseudo_label_files import SUFFIX, write_pseudo_labels
 from napari_wsol.training.recipes import configure, stages_of
-from napari_wsol.training.runner import Training, train, with_working_mpp
+from napari_wsol.training.runner import Training, train
 from napari_wsol.training.scanning import Scanner, validation_figures
 from napari_wsol.training.splitting import training_and_validation
 from napari_wsol.training.table import read_table
@@ -106,7 +106,7 @@ def train_with_masks(
     """The last stage's network, taught by every pixel of the masks."""
     table = read_table(source)
     config = configure('self-taught', seed=seed, threads=threads)
-    training = Training(table, with_working_mpp(table, config))
+    training = Training.of(table, config)
     train_rows, held_out = training_and_validation(table, seed=seed)
     views = [
         with_mask(view, run / f'{number:03d}{SUFFIX}')

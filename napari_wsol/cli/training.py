@@ -237,9 +237,9 @@ def _run(
 
     from napari_wsol.training.loop import EpochDone, StepDone
     from napari_wsol.training.processes import is_first
-    from napari_wsol.training.runner import Training, with_working_mpp
+    from napari_wsol.training.runner import Training
 
-    training = Training(table, with_working_mpp(table, config), init)
+    training = Training.of(table, config, init)
     training.check(output, resume=resume)
     if not is_first():
         for _ in training.run(output, resume=resume):

@@ -177,6 +177,6 @@ class MaxMinUncertainty(Method):
     def _size_term(self, network: Localizer, mask: Tensor) -> Tensor:
         if self.area_target is not None:
             return area_barrier(mask, *self.area_target, self.t)
-        if network.negative_class is None:
+        if network.by_class_maps or network.negative_class is None:
             return size_barrier(mask, self.t)
         return foreground_barrier(mask, self.t)

@@ -136,15 +136,19 @@ class Localizer(nn.Module):
     def pixel_logits(self, maps: Tensor) -> Tensor:
         """Raw maps of the localizer -> ``(B, K, h, w)`` pixel logits.
 
-        Class maps are joined into one by their own softmax, stretched, and
-        compared with sigma: ``w (m - sigma)`` (TMI, eq. 2). The weights are
+        Class maps are joined into one by their own softmax, that of a fully
+        negative class being left out, stretched, and compared with sigma:
+        ``w (m - sigma)`` (TMI, eq. 2). The weights are
         each pixel's, not the image's, so that a tile gives what the image
         would.
         """
         maps = self.evidence(maps)
         if self.range is None:
             return maps
-        joined = (maps.softmax(1) * maps).sum(1, keepdim=True)
+        weighted = maps.softmax(1) * maps
+        if self.negative_class is not None:
+            weighted = weighted[:, self.roi]
+        joined = weighted.sum(1, keepdim=True)
         foreground = self.architecture.sharpness * (
             self.range(joined) - self.sigma
         )

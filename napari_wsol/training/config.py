@@ -174,8 +174,8 @@ class TrainingConfig(BaseModel):
         'auto',
         description='What shows the localizers of max-min uncertainty and '
         "min-max entropy where to begin: the tissue's main contrast, or "
-        'nothing, as published. By default the contrast, unless a class is '
-        'fully negative.',
+        'nothing, as published. By default the contrast, unless whole images '
+        'are fully negative or only fields are labelled.',
     )
     teacher: Literal['contrast', 'max-min-uncertainty', 'parent'] = Field(
         'max-min-uncertainty',

@@ -178,8 +178,6 @@ class Teachers:
         network = self.networks[0]
         classes = [network.classes[i] for i in network.roi]
         background = network.negative_class or 'background'
-        if network.by_class_maps or network.negative_class is None:
-            return background, 'region of interest'
         return background, *classes
 
 
@@ -220,12 +218,11 @@ def sure_pixels(scan: Scan, bands: Bands, roi: list[int]) -> PixelMap:
     if bands.kind == 'rank':
         high = float(np.quantile(probability, 1 - bands.foreground))
         low = float(np.quantile(probability, bands.background))
-    if channels == 2:
-        foreground: int | PixelMap = 1
-    elif label == IGNORE:
-        foreground = 1 + scan.pixel[1:].argmax(0)
-    else:
+    foreground: int | PixelMap = 1 + scan.pixel[1:].argmax(0)
+    if label != IGNORE:
         foreground = roi.index(label) + 1
+    elif channels == 2 and len(roi) > 1:
+        foreground = IGNORE
     labels = np.full(probability.shape, IGNORE, np.int64)
     labels[probability <= low] = 0
     return np.where(probability >= high, foreground, labels)

@@ -316,23 +316,21 @@ def _localizer(
     config: TrainingConfig, name: str, method: str
 ) -> tuple[Stage, ...]:
     """A localizer that is shown a second look, and what guides it."""
-    knows_background = config.negative_class is not None
-    guide = config.guide
-    if guide == 'auto':
-        guide = 'none' if knows_background else 'contrast'
+    guided = config.guide != 'none'
+    by_class_maps = guided or config.negative_class is None
     localizer = Stage(
         name,
         method,
         _architecture(
             config,
             neck='pyramid',
-            modalities=1 if knows_background else config.modalities,
-            pixel_head='softmax' if knows_background else 'class-maps',
+            modalities=config.modalities if by_class_maps else 1,
+            pixel_head='class-maps' if by_class_maps else 'softmax',
         ),
         config.epochs,
         config.margin,
     )
-    if guide == 'none':
+    if not guided:
         return (localizer,)
     contrast = replace(_contrast(config), epochs=0)
     return contrast, replace(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -126,6 +127,21 @@ def with_working_mpp(
     return config.model_copy(update={'mpp': DEFAULT_MPP})
 
 
+def with_guide(table: DataTable, config: TrainingConfig) -> TrainingConfig:
+    """The configuration with what guides localizers, where that is open.
+
+    The tissue's contrast does, where images are labelled with two classes
+    that have regions. Fully negative images guide better, and fields alone
+    leave nothing for it to tell apart.
+    """
+    if config.guide != 'auto':
+        return config
+    whole = {row.label for row in table.rows if row.field is None}
+    is_open = config.negative_class not in whole and len(whole) > 1
+    guide: Literal['contrast', 'none'] = 'contrast' if is_open else 'none'
+    return config.model_copy(update={'guide': guide})
+
+
 @dataclass(frozen=True)
 class Training:
     """One run over one table."""
@@ -147,7 +163,8 @@ class Training:
         if init is not None and config.teacher == PARENT:
             card = read_folder(init).card
             config = like_parent(config, card, table.labels)
-        return cls(table, with_working_mpp(table, config), init, features)
+        config = with_working_mpp(table, with_guide(table, config))
+        return cls(table, config, init, features)
 
     @property
     def classes(self) -> tuple[str, ...]:

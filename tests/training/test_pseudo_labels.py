@@ -70,12 +70,20 @@ def test_without_a_label_each_pixel_has_its_own_class():
     assert set(labels.ravel()) == {IGNORE, 0, 1}
 
 
+def test_a_map_of_any_region_has_the_class_of_the_image():
+    bands = Bands('rank', 0.2, 0.3)
+    labels = sure_pixels(scan(RAMP, label=2), bands, [1, 2])
+    assert set(labels.ravel()) == {IGNORE, 0, 2}
+    unlabelled = sure_pixels(scan(RAMP, label=IGNORE), bands, [1, 2])
+    assert set(unlabelled.ravel()) == {IGNORE, 0}
+
+
 def test_the_class_map_is_that_of_the_image_class():
     cells = np.zeros((2, 2, 2), np.float32)
     cells[1, 0, 0] = 5.0
     bands = Bands('class-map', 0.7, 0.3)
     labels = sure_pixels(scan(RAMP, label=1, cells=cells), bands, [0, 1])
-    assert labels[0, 0] == 1
+    assert labels[0, 0] == 2
     assert labels[-1, -1] == 0
     constant = sure_pixels(scan(RAMP, label=0, cells=cells), bands, [0, 1])
     assert (constant == 0).all()

@@ -70,7 +70,7 @@ def test_pseudo_labels_come_from_the_class_map():
 def test_self_taught_adapts_to_the_labels():
     alone = stages_of(configure('self-taught'))
     with_negatives = stages_of(
-        configure('self-taught', negative_class='background')
+        configure('self-taught', negative_class='background', guide='none')
     )
     contrast, teacher, *students = alone
     assert contrast.by_contrast

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,12 @@ from napari_wsol.models.loading import load_model
 from napari_wsol.training.config import TrainingConfig
 from napari_wsol.training.loop import EpochDone, StepDone
 from napari_wsol.training.recipes import configure, fine_tuning
-from napari_wsol.training.runner import StageDone, train, with_working_mpp
+from napari_wsol.training.runner import (
+    StageDone,
+    train,
+    with_guide,
+    with_working_mpp,
+)
 from napari_wsol.training.table import read_table
 
 TINY = {
@@ -26,6 +32,8 @@ TINY = {
     'channels': 8,
     'epochs': 2,
     'student_epochs': 1,
+    'rounds': 1,
+    'averaged_views': False,
     'stride': 8,
     'student_stride': 8,
     'device': 'cpu',
@@ -242,3 +250,21 @@ def test_a_parent_teaches_and_is_gone_on_from(run, table, tmp_path):
 def test_a_parent_has_to_be_named(table, tmp_path):
     with pytest.raises(BadInputError, match='model to start from'):
         train(table, fine_tuning('full', parent=True), tmp_path / 'run')
+
+
+@pytest.mark.parametrize(
+    ('dropped', 'guide'),
+    [('', 'contrast'), ('image labels', 'none'), ('fields', 'none')],
+)
+def test_what_guides_follows_from_the_labels(table, dropped, guide):
+    """Two classes of images ask for it; negative images, or none, do not."""
+    read = read_table(table)
+    rows = [
+        replace(row, field=None) if dropped == 'fields' else row
+        for row in read.rows
+        if dropped != 'image labels' or row.field is not None
+    ]
+    found = with_guide(replace(read, rows=tuple(rows)), config())
+    assert found.guide == guide
+    stated = with_guide(read, config(guide='none'))
+    assert stated.guide == 'none'

@@ -21,7 +21,7 @@ def test_an_outline_and_its_box_belong_together():
 
 
 def test_moving_a_field_a_little_keeps_its_size():
-    moved = outline(Box(3, 5, 10, 20)) + (0.3, -0.4)
+    moved = np.add(outline(Box(3, 5, 10, 20)), (0.3, -0.4))
     assert nearest_box(moved, SHAPE) == Box(3, 5, 10, 20)
 
 
