@@ -170,12 +170,12 @@ class TrainingConfig(BaseModel):
     easy_weighting: bool = True
     masked_weight: float = 0.0
 
-    guide: Literal['auto', 'contrast', 'none'] = Field(
-        'auto',
-        description='What shows the localizers of max-min uncertainty and '
-        "min-max entropy where to begin: the tissue's main contrast, or "
-        'nothing, as published. By default the contrast, unless whole images '
-        'are fully negative or only fields are labelled.',
+    guided: bool | None = Field(
+        None,
+        description='Whether an earlier map (that of the parent, else of the '
+        "tissue's main contrast) shows the localizers of max-min uncertainty "
+        'and min-max entropy where to begin; null: unless whole images are '
+        'fully negative, or only fields are labelled. Published: false.',
     )
     teacher: Literal['contrast', 'max-min-uncertainty', 'parent'] = Field(
         'max-min-uncertainty',

@@ -49,6 +49,7 @@ SPEEDS: dict[Speed, dict[str, Any]] = {
         'cached_versions': 4,
         'student_epochs': 12,
         'masked_weight': 0.0,
+        'guided': False,
         'averaged_views': False,
     },
     'full': {'rounds': 2},
@@ -249,6 +250,8 @@ def _self_taught(config: TrainingConfig) -> tuple[Stage, ...]:
             stages = (_contrast(config),)
         case 'max-min-uncertainty':
             stages = _localizer(config, 'localizer', config.teacher)
+        case 'parent' if config.guided:
+            stages = _localizer(config, 'localizer', 'max-min-uncertainty')
     rounds = config.rounds
     for number in range(1, rounds + 1):
         stages += (
@@ -316,7 +319,7 @@ def _localizer(
     config: TrainingConfig, name: str, method: str
 ) -> tuple[Stage, ...]:
     """A localizer that is shown a second look, and what guides it."""
-    guided = config.guide != 'none'
+    guided = config.guided is not False
     by_class_maps = guided or config.negative_class is None
     localizer = Stage(
         name,
@@ -332,10 +335,11 @@ def _localizer(
     )
     if not guided:
         return (localizer,)
+    localizer = replace(localizer, lesson='pixels', bands='rank')
+    if config.teacher == PARENT:
+        return (replace(localizer, taught_by=(PARENT,), starts_from=PARENT),)
     contrast = replace(_contrast(config), epochs=0)
-    return contrast, replace(
-        localizer, taught_by=(contrast.name,), lesson='pixels', bands='rank'
-    )
+    return contrast, replace(localizer, taught_by=(contrast.name,))
 
 
 def halo_of(architecture: Architecture) -> int:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
 
 import torch
 
@@ -128,18 +127,17 @@ def with_working_mpp(
 
 
 def with_guide(table: DataTable, config: TrainingConfig) -> TrainingConfig:
-    """The configuration with what guides localizers, where that is open.
+    """The configuration with whether localizers are guided, where open.
 
-    The tissue's contrast does, where images are labelled with two classes
-    that have regions. Fully negative images guide better, and fields alone
-    leave nothing for it to tell apart.
+    They are where images are labelled with two classes that have regions.
+    Fully negative images tell more than a guide, and fields alone leave
+    nothing to tell apart.
     """
-    if config.guide != 'auto':
+    if config.guided is not None:
         return config
     whole = {row.label for row in table.rows if row.field is None}
-    is_open = config.negative_class not in whole and len(whole) > 1
-    guide: Literal['contrast', 'none'] = 'contrast' if is_open else 'none'
-    return config.model_copy(update={'guide': guide})
+    guided = config.negative_class not in whole and len(whole) > 1
+    return config.model_copy(update={'guided': guided})
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     'Method and epochs': (
         'method',
         'teacher',
-        'guide',
+        'guided',
         'rounds',
         'epochs',
         'student_epochs',

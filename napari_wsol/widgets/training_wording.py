@@ -24,7 +24,6 @@ _STAGES = {
     'data': 'Looking at the images',
     'features': 'Computing features',
     'contrast': "Finding the tissue's main contrast",
-    'teacher': 'Making a first map',
     'localizer': 'Learning where',
     'classifier': 'Learning the classes',
     'decoder': 'Learning the outlines',

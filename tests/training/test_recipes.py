@@ -70,7 +70,7 @@ def test_pseudo_labels_come_from_the_class_map():
 def test_self_taught_adapts_to_the_labels():
     alone = stages_of(configure('self-taught'))
     with_negatives = stages_of(
-        configure('self-taught', negative_class='background', guide='none')
+        configure('self-taught', negative_class='background', guided=False)
     )
     contrast, teacher, *students = alone
     assert contrast.by_contrast
@@ -101,7 +101,7 @@ def test_the_contrast_can_be_the_teacher():
 
 @pytest.mark.parametrize('method', ['max-min-uncertainty', 'min-max-entropy'])
 def test_a_localizer_learns_as_published_without_a_guide(method):
-    (alone,) = stages_of(configure(method, guide='none'))
+    (alone,) = stages_of(configure(method, guided=False))
     assert alone.lesson == 'labels'
     guided = stages_of(configure(method))[-1]
     assert (guided.lesson, guided.bands) == ('pixels', 'rank')
@@ -116,6 +116,12 @@ def test_fine_tuning_starts_from_a_parent_and_is_taught_by_it():
     assert last.taught_by == (first.name,)
     assert last.starts_from == PARENT
     assert fine_tuning('full', parent=True, rounds=5).rounds == 5
+    guided = stages_of(fine_tuning('full', parent=True, guided=True))
+    localizer, student, _ = guided
+    assert localizer.method == 'max-min-uncertainty'
+    assert localizer.taught_by == (PARENT,)
+    assert localizer.starts_from == PARENT
+    assert student.taught_by == (localizer.name,)
 
 
 def test_fine_tuning_without_a_parent_starts_from_the_tissue():

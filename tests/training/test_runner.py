@@ -253,10 +253,10 @@ def test_a_parent_has_to_be_named(table, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('dropped', 'guide'),
-    [('', 'contrast'), ('image labels', 'none'), ('fields', 'none')],
+    ('dropped', 'guided'),
+    [('', True), ('image labels', False), ('fields', False)],
 )
-def test_what_guides_follows_from_the_labels(table, dropped, guide):
+def test_what_guides_follows_from_the_labels(table, dropped, guided):
     """Two classes of images ask for it; negative images, or none, do not."""
     read = read_table(table)
     rows = [
@@ -265,6 +265,6 @@ def test_what_guides_follows_from_the_labels(table, dropped, guide):
         if dropped != 'image labels' or row.field is not None
     ]
     found = with_guide(replace(read, rows=tuple(rows)), config())
-    assert found.guide == guide
-    stated = with_guide(read, config(guide='none'))
-    assert stated.guide == 'none'
+    assert found.guided is guided
+    stated = with_guide(read, config(guided=False))
+    assert stated.guided is False

@@ -171,7 +171,7 @@ def test_finishing_early_keeps_what_the_last_stage_learned(tmp_path):
             'early' in remark.text for remark in kinds(events, TrainingRemark)
         )
         card = load_model(run_folder(project, 'run') / 'model').card
-        assert 'teacher' in card.limits[-1]
+        assert 'localizer' in card.limits[-1]
         assert card.classes == ('flat', 'dots', 'stripes')
         assert card.metrics['validation labels']
 
