@@ -15,7 +15,7 @@ from torch.nn import functional
 from napari_wsol.methods.terms import IGNORE
 from napari_wsol.models.localizer import Localizer, resize
 from napari_wsol.training.scanning import Scanner
-from napari_wsol.training.views import View
+from napari_wsol.training.views import View, pixel_classes
 
 MOST_VIEWS = 500
 
@@ -53,9 +53,10 @@ def mark_by_contrast(
 
     The contrast is the first principal axis of the encoder's features at the
     localizer's stride, over the tissue of all images. Which side is marked is
-    told by fully negative images, which have less of it. Without any, regions
-    of interest are taken to be islands in what surrounds them: the side that
-    falls into pieces is marked, and no label is looked at. No step is random.
+    told by fully negative images and fields, which have less of it than
+    fields with regions or than the tissue. Without any, regions of interest
+    are taken to be islands in what surrounds them: the side that falls into
+    pieces is marked, and no label is looked at. No step is random.
 
     Parameters
     ----------
@@ -86,8 +87,11 @@ def mark_by_contrast(
         float(np.mean([largest_share(sign * each) for each in places]))
         for sign in (1, -1)
     )
-    negative = _mean_place_of_negatives(network, chosen, places)
-    if (low < high) if negative is None else (negative > -float(bias)):
+    negative = _mean_place(network, chosen, places, of_regions=False)
+    region = _mean_place(network, chosen, places, of_regions=True)
+    if region is None:
+        region = -float(bias)
+    if (low < high) if negative is None else (negative > region):
         weight, bias, high, low = -weight, -bias, low, high
     convolution = network.localizer.to_modalities
     classes = network.pixel_channels - 1
@@ -100,16 +104,27 @@ def mark_by_contrast(
     return Contrast(weight, bias, high, low)
 
 
-def _mean_place_of_negatives(
-    network: Localizer, views: Sequence[View], places: Sequence[Tensor]
+def _mean_place(
+    network: Localizer,
+    views: Sequence[View],
+    places: Sequence[Tensor],
+    *,
+    of_regions: bool,
 ) -> float | None:
-    """Where fully negative images lie on the axis; None without any."""
-    found = [
-        place.mean()
-        for view, place in zip(views, places, strict=True)
-        if view.label != IGNORE and view.label not in network.roi
-    ]
-    return float(torch.stack(found).mean()) if found else None
+    """Where fields with regions lie on the axis, or what holds none.
+
+    None without any such fields or fully negative images.
+    """
+    found = []
+    for view, place in zip(views, places, strict=True):
+        height, width = place.shape
+        classes = pixel_classes(view, view.region, height, width, network.roi)
+        if view.label != IGNORE and view.label not in network.roi:
+            classes[:] = 0
+        wanted = classes > 0 if of_regions else classes == 0
+        found.append(place[torch.from_numpy(wanted)])
+    cells = torch.cat(found)
+    return float(cells.mean()) if len(cells) else None
 
 
 def largest_share(place: Tensor) -> float:

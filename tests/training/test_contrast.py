@@ -1,5 +1,7 @@
 """The main contrast of a tissue, and which side of it is marked."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from napari_wsol.models.localizer import Localizer
 from napari_wsol.slides.geometry import Box
 from napari_wsol.training.contrast import largest_share, mark_by_contrast
 from napari_wsol.training.scanning import Scanner
-from napari_wsol.training.views import View
+from napari_wsol.training.views import LabelledField, View
 
 SIDE = 256
 
@@ -99,6 +101,32 @@ def test_fully_negative_images_tell_which_side_is_marked(scanner, tmp_path):
         assert scan.pixel.shape[0] == 3
         marked = np.kron(1 - scan.pixel[0], np.ones((8, 8)))
         assert marked[~mask].mean() > marked[mask].mean() + 0.2
+
+
+def test_fully_negative_fields_tell_which_side_is_marked(scanner, tmp_path):
+    """One field on a disc says that discs are no region."""
+    torch.manual_seed(0)
+    architecture = Architecture(
+        encoder='test_efficientnet',
+        neck='map',
+        stride=8,
+        modalities=1,
+        pixel_head='softmax',
+    )
+    network = Localizer(architecture, ('none', 'a', 'b'), 'none').eval()
+    rng = np.random.default_rng(0)
+    pixels, mask = islands(rng, (220, 160, 200), (90, 50, 130))
+    path = tmp_path / 'one.png'
+    Image.fromarray(pixels).save(path)
+    fields = (LabelledField(Box(112, 112, 32, 32), 0),)
+    view = View(path, None, Box(0, 0, SIDE, SIDE), 1, fields)
+    for number, expected in ((0, False), (1, True)):
+        field = replace(fields[0], label=number)
+        mark_by_contrast(network, scanner, [replace(view, fields=(field,))])
+        (scan,) = scanner.scan(network, [view])
+        marked = np.kron(1 - scan.pixel[0], np.ones((8, 8)))
+        found = marked[mask].mean() > marked[~mask].mean()
+        assert bool(found) is expected
 
 
 def test_the_axis_has_unit_spread(network, scanner, tmp_path):
