@@ -29,7 +29,7 @@ class ExchangeMenu(QWidget):
     labelling
         Holds the project.
     image
-        The image that a GeoJSON file speaks of.
+        The image that a GeoJSON file speaks of; knows those that are open.
     """
 
     def __init__(self, labelling: Labelling, image: ImageInHand) -> None:
@@ -38,6 +38,7 @@ class ExchangeMenu(QWidget):
         self._image = image
         self._add = _button('Add images')
         menu = self._add.menu()
+        menu.addAction('Those that are open', self.add_open_images)
         menu.addAction('Images...', self._ask_for_images)
         menu.addAction('A folder of images...', self._ask_for_folder)
         menu.addAction(
@@ -67,6 +68,14 @@ class ExchangeMenu(QWidget):
         if keys is not None:
             new = len(labelling.items) - before
             self._tell_added(new, len(keys) - new, 'image')
+
+    def add_open_images(self) -> None:
+        """Take up every image that is open."""
+        paths = self._image.open_paths
+        if paths:
+            self.add_images(paths)
+        else:
+            self._labelling.said.emit(self._image.why_not, 'stop')
 
     def import_table(self, source: Path) -> None:
         """Take up what a CSV or a folder of classes holds."""

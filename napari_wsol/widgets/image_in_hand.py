@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_wsol.widgets.choose_image import ImageChooser
 from napari_wsol.widgets.images import METADATA, image_path
+from napari_wsol.widgets.in_view import usable_images
 from napari_wsol.widgets.labelling import Labelling
 from napari_wsol.widgets.overlays import is_overlay
 
@@ -56,6 +57,12 @@ class ImageInHand(QObject):
     def path(self) -> Path | None:
         """Its file; None where it exists only in the viewer."""
         return None if self.layer is None else image_path(self.layer)
+
+    @property
+    def open_paths(self) -> list[Path]:
+        """Files of all images that are open and can be labelled."""
+        paths = map(image_path, usable_images(self._viewer))
+        return [path for path in paths if path is not None]
 
     @property
     def mpp(self) -> float | None:

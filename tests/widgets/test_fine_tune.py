@@ -26,6 +26,7 @@ from napari_wsol.projects.project import Project
 from napari_wsol.slides.geometry import Box
 from napari_wsol.widgets.field_boxes import outline
 from napari_wsol.widgets.fine_tune import FineTuneWidget
+from napari_wsol.widgets.new_project import NewProjectDialog
 
 pytestmark = pytest.mark.viewer
 
@@ -311,6 +312,28 @@ def test_an_entered_pixel_size_is_kept_and_can_be_shared(
     assert widget.pixel_sizes.isHidden()
     widget.fly(pictures[0], None)
     assert widget.image.chooser.pixel_size.mpp == 0.5
+
+
+def test_images_that_are_open_are_added_at_once(widget, project, pictures):
+    widget.exchange.add_open_images()
+    assert {item.image for item in project.items.values()} == set(pictures[:2])
+    assert '2 images added' in said(widget)
+
+
+def test_a_new_project_proposes_what_is_to_be_marked_first(own_model, qtbot):
+    dialog = NewProjectDialog(None, own_model.parent)
+    qtbot.addWidget(dialog)
+    models = [
+        dialog.parent_model.itemData(index)
+        for index in range(dialog.parent_model.count() - 1)
+    ]
+    for index, model in enumerate(models):
+        dialog.parent_model.setCurrentIndex(index)
+        negative = model.card.negative_class
+        assert set(dialog.class_names) == set(model.card.classes)
+        assert negative in (None, dialog.class_names[-1])
+        assert dialog.negative.currentData() == negative
+    assert any(model.card.negative_class for model in models)
 
 
 def test_a_click_in_the_table_opens_the_file_and_flies_there(
