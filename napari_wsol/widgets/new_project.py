@@ -45,7 +45,7 @@ class NewProjectDialog(QDialog):
     def __init__(self, parent: QWidget | None, models_dir: Path) -> None:
         super().__init__(parent)
         self.setWindowTitle('New project')
-        self.setMinimumWidth(460)
+        self.setMinimumWidth(540)
         self.project: Project | None = None
         self.name = QLineEdit()
         self.name.setPlaceholderText('for example: Colon biopsies')
@@ -147,12 +147,16 @@ class NewProjectDialog(QDialog):
         self.accept()
 
     def _take_model(self) -> None:
-        """Propose the classes of the model."""
+        """Propose the classes of the model, what is to be marked first."""
         model = self.model
         if model is not None:
-            self.classes.setText(', '.join(model.card.classes))
+            negative = model.card.negative_class
+            names = sorted(
+                model.card.classes, key=lambda name: name == negative
+            )
+            self.classes.setText(', '.join(names))
             self.negative.setCurrentIndex(
-                max(0, self.negative.findData(model.card.negative_class))
+                max(0, self.negative.findData(negative))
             )
 
     def _offer_negatives(self) -> None:
