@@ -61,10 +61,10 @@ def main() -> None:
     """Take the walk that the command line asks for."""
     arguments = _arguments()
     arguments.output.mkdir(parents=True, exist_ok=True)
-    walk = Walk(arguments.output)
     annotator = Annotator(arguments.ebhi, arguments.images)
+    walk = Walk(arguments.output)
     open_images(walk, annotator)
-    make_project(walk, arguments.place)
+    make_project(walk, annotator, arguments.place)
     label(walk, annotator)
     suggest(walk, annotator)
     train(walk, arguments.speed)
@@ -130,6 +130,9 @@ class Walk:
 
     def press(self, key: Qt.Key) -> None:
         """Press a key over the canvas."""
+        if QApplication.activeWindow() is None:
+            self.canvas.window().activateWindow()
+            until(QApplication.activeWindow, 'an active window')
         self.canvas.setFocus()
         QTest.keyClick(self.canvas, key)
         wait(0.05)
@@ -223,7 +226,7 @@ class Annotator:
 
     def _squares(self, row: dict[str, str]) -> tuple[list, list]:
         return tuple(
-            spread(corners, FIELD, 3, random.Random(0))
+            spread(corners, 2 * FIELD, 3, random.Random(0))
             for corners in pure_squares(self._mask(row), FIELD, FIELD // 4)
         )
 
@@ -233,12 +236,13 @@ def open_images(walk: Walk, annotator: Annotator) -> None:
     with walk.step('open the images'):
         for path in annotator.images:
             walk.viewer.open(path, plugin='napari')
+            wait(0.05)
         walk.viewer.reset_view()
     walk.photograph('opened')
 
 
-def make_project(walk: Walk, place: str) -> None:
-    """Press *New...* and fill in the form that comes."""
+def make_project(walk: Walk, annotator: Annotator, place: str) -> None:
+    """Press *New...*, fill in the form that comes, take up the images."""
 
     def fill() -> None:
         dialog = QApplication.activeModalWidget()
@@ -252,6 +256,9 @@ def make_project(walk: Walk, place: str) -> None:
     QTimer.singleShot(300, fill)
     press_button(walk.form.project, 'New...')
     until(lambda: walk.form.labelling.can_write, 'the project')
+    walk.form.exchange.add_open_images()
+    walk.form.fly(annotator.images[0], None)
+    wait(0.3)
     walk.photograph('project')
 
 
@@ -271,8 +278,8 @@ def label(walk: Walk, annotator: Annotator) -> None:
             clicks += 1
             if not number:
                 walk.photograph('whole-image')
-                wait(1)
                 press_button(form, f'Use {float(MPP):g} µm', starts=True)
+                until(form.pixel_sizes.isHidden, 'the pixel sizes')
             press_button(form.labels, 'Stamp')
             name = None
             for y, x, wanted in annotator.clicks(path):
@@ -284,8 +291,6 @@ def label(walk: Walk, annotator: Annotator) -> None:
             if number == 1:
                 walk.show(form.labels)
                 walk.photograph('stamped')
-            if not number:
-                form.image.chooser.enter(MPP)
     labelled = len(form.labelling.project.labelled())
     print(f'  {clicks} clicks, {labelled} labels', flush=True)
     assert labelled == clicks, labels_of(form)
