@@ -86,6 +86,7 @@ class LivePreview:
             opacity=0.55,
             blending='translucent',
             interpolation2d='linear',
+            visible=self._source.visible,
             metadata={
                 METADATA: {
                     'role': ROLE,

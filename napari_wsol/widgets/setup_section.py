@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QButtonGroup, QPushButton, QRadioButton, QVBoxLayout
 from napari_wsol.projects.checks import Estimate, Obstacle
 from napari_wsol.widgets.choose_model import ModelChooser
 from napari_wsol.widgets.disclosure import Disclosure
-from napari_wsol.widgets.in_view import usable_images
+from napari_wsol.widgets.in_view import active_image, usable_images
 from napari_wsol.widgets.settings_form import SettingsForm
 from napari_wsol.widgets.texts import (
     Message,
@@ -69,7 +69,7 @@ class SetupSection(Section):
         super().__init__('Train')
         self._viewer = viewer
         self._speed_was_chosen = False
-        self._had_images = False
+        self._place_was_chosen = False
         self.parent_model = ModelChooser(
             models,
             title='Start from',
@@ -116,6 +116,7 @@ class SetupSection(Section):
         self._speeds.buttonClicked.connect(self._take_speed)
         self.form.changed.connect(self.changed)
         self._start.clicked.connect(self.started)
+        self._preview.activated.connect(self._take_place)
         self.reset_choices()
 
     @property
@@ -174,23 +175,25 @@ class SetupSection(Section):
         self._estimate.setVisible(estimate is not None)
 
     def reset_choices(self, event: Any = None) -> None:
-        """Follow the viewer's images."""
+        """Follow the viewer's images.
+
+        The active one is watched, unless the user chose another.
+        """
         chosen = self._preview.currentData()
-        nothing = self._preview.count() and chosen is None
         images = usable_images(self._viewer)
+        if not (self._place_was_chosen and chosen in (None, *images)):
+            self._place_was_chosen = False
+            chosen = active_image(self._viewer)
         self._preview.blockSignals(True)
         self._preview.clear()
         for layer in images:
             self._preview.addItem(f'{layer.name}, the part in view', layer)
         self._preview.addItem('Nothing', None)
-        if chosen in images:
-            self._preview.setCurrentIndex(images.index(chosen))
-        elif nothing and self._had_images:
-            self._preview.setCurrentIndex(len(images))
-        else:
-            self._preview.setCurrentIndex(0)
-        self._had_images = bool(images)
+        self._preview.setCurrentIndex((*images, None).index(chosen))
         self._preview.blockSignals(False)
+
+    def _take_place(self) -> None:
+        self._place_was_chosen = True
 
     def _take_speed(self) -> None:
         self._speed_was_chosen = True

@@ -170,8 +170,12 @@ class TrainingPanel(QWidget):
         self.model_changed.emit()
 
     def _connect(self) -> None:
-        events = self._viewer.layers.events
-        for event in (events.inserted, events.removed):
+        layers = self._viewer.layers
+        for event in (
+            layers.events.inserted,
+            layers.events.removed,
+            layers.selection.events.active,
+        ):
             event.connect(self.reset_choices)
         self.setup.started.connect(self.train)
         self.setup.changed.connect(self._check)

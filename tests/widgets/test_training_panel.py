@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from PIL import Image
+from qtpy.QtCore import Qt
 from safetensors.numpy import save
 
 from napari_wsol.engine.messages import (
@@ -228,6 +229,24 @@ def test_the_request_says_what_the_form_says(panel, layer, start, trainer):
     assert request.preview.mpp == 0.5
     assert panel.is_training
     assert panel.setup.isHidden()
+
+
+def test_the_image_in_hand_is_watched_unless_another_was_chosen(
+    viewer, panel, layer, tissue
+):
+    other = viewer.add_image(tissue, name='other')
+    setup = panel.setup
+    assert setup.watched is other
+    viewer.layers.selection.active = layer
+    assert setup.watched is layer
+    index = setup._preview.findText('other', Qt.MatchFlag.MatchStartsWith)
+    setup._preview.setCurrentIndex(index)
+    setup._preview.activated.emit(index)
+    viewer.layers.selection.active = None
+    viewer.layers.selection.active = layer
+    assert setup.watched is other
+    viewer.layers.remove(other)
+    assert setup.watched is layer
 
 
 def test_a_training_can_be_watched(
