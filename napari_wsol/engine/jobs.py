@@ -140,6 +140,7 @@ def suggest(request: SuggestRequest, context: JobContext) -> JobEvents:
             _models.get(request.model),
             request.count,
             side_um=project.settings.field_side_um,
+            negative_class=project.settings.negative_class,
         )
     finally:
         _give_back_memory()

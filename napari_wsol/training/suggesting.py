@@ -74,6 +74,7 @@ def suggest(
     count: int,
     *,
     side_um: float,
+    negative_class: str | None = None,
     device: DeviceChoice = 'auto',
 ) -> Suggesting:
     """Rank unlabelled fields of images, best first.
@@ -83,7 +84,9 @@ def suggest(
     labelled or suggested already (k-centre greedy, Sener and Savarese, ICLR
     2018, on the encoder's features). An image smaller than a field is
     suggested whole; of large ones a random part of the fields is looked at,
-    the same each time.
+    the same each time. Fields of an image that is labelled as a whole are
+    suggested where they can say more than it does: what of it is nothing to
+    be marked.
 
     Parameters
     ----------
@@ -95,6 +98,8 @@ def suggest(
         How many to suggest at most.
     side_um
         Side of a field.
+    negative_class
+        The label of what holds nothing to be marked.
 
     Yields
     ------
@@ -105,7 +110,7 @@ def suggest(
     BadInputError
         Where an image cannot be read or needs a pixel size.
     """
-    places = list(_places(images, labelled, side_um))
+    places = list(_places(images, labelled, side_um, negative_class))
     known = [item for item in labelled if item.image.exists()]
     latest = sorted(known, key=lambda item: item.when)[-MOST_LABELLED:]
     total, began = len(places) + len(latest), time.perf_counter()
@@ -127,21 +132,28 @@ def _places(
     images: Sequence[tuple[Path, float | None]],
     labelled: Sequence[Item],
     side_um: float,
+    negative_class: str | None,
 ) -> Iterator[tuple[Path, float | None, Box]]:
     """Unlabelled fields with tissue, at most ``MOST_CANDIDATES``."""
     per_image = max(1, MOST_CANDIDATES // max(1, len(images)))
     for path, mpp in images[:MOST_CANDIDATES]:
         mine = [item for item in labelled if item.image == path]
-        if any(item.field is None for item in mine):
+        whole = [item.label for item in mine if item.field is None]
+        if whole and negative_class in (None, *whole):
             continue
         taken = [item.field for item in mine if item.field is not None]
-        found = _fields(opened(path, mpp), side_um, taken)
+        found = _fields(opened(path, mpp), side_um, taken, not mine)
         for box, _ in zip(found, range(per_image), strict=False):
             yield path, mpp, box
 
 
-def _fields(slide: Slide, side_um: float, taken: list[Box]) -> Iterator[Box]:
-    """Free fields with tissue on a grid over a slide, in random order."""
+def _fields(
+    slide: Slide, side_um: float, taken: list[Box], is_new: bool
+) -> Iterator[Box]:
+    """Free fields with tissue on a grid over a slide, in random order.
+
+    A slide that is smaller than a field is one, unless it is labelled.
+    """
     size = slide.pixel_size
     step_y, step_x = (
         (side_um / size.y, side_um / size.x)
@@ -151,7 +163,8 @@ def _fields(slide: Slide, side_um: float, taken: list[Box]) -> Iterator[Box]:
     height, width = slide.shape
     rows, columns = int(height // step_y), int(width // step_x)
     if not rows or not columns:
-        yield from [slide.box][len(taken) :]
+        if is_new:
+            yield slide.box
         return
     tissue = tissue_mask(slide)
     top = (height - rows * step_y) / 2

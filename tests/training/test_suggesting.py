@@ -81,9 +81,21 @@ def test_what_is_labelled_as_a_whole_is_not_suggested(tmp_path, model):
                 model,
                 3,
                 side_um=200,
+                negative_class='flat',
             )
         )
         assert [each.box for each in small] == [Box(0, 0, 96, 96)]
+
+
+def test_fields_say_more_than_the_label_of_their_image(tmp_path, model):
+    with make_project(tmp_path) as project:
+        first = next(iter(project.items.values()))
+
+        def suggested(**changes):
+            return ranked(project, model, [(first.image, 1.0)], 20, **changes)
+
+        assert len(suggested(negative_class='flat')) == 9
+        assert suggested(negative_class=first.label) == ()
 
 
 def test_glass_is_not_suggested(tmp_path, model, project):
