@@ -36,10 +36,10 @@ from napari_wsol.widgets.thumbnails import Thumbnails
 __all__ = ['ItemsPanel']
 
 _WIDTHS = {
-    PICTURE: 54,
-    CLASS: 86,
-    PREDICTED: 86,
-    DISAGREES: 54,
+    PICTURE: 50,
+    CLASS: 96,
+    PREDICTED: 88,
+    DISAGREES: 52,
     GROUP: 84,
     NAME: 170,
 }
