@@ -462,7 +462,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('ebhi', type=Path, help='folder of EBHI-Seg')
     parser.add_argument('output', type=Path, help='folder for the pictures')
-    parser.add_argument('--images', type=int, default=8, help='5 to 8')
+    parser.add_argument('--images', type=int, default=6, help='5 to 8')
     parser.add_argument('--place', default='~', help='of the project')
     parser.add_argument('--speed', default='quick', help='quick or full')
     return parser.parse_args()
