@@ -83,7 +83,7 @@ LINES = (
 
 
 SHARED: dict[str, list[tuple[str, dict[str, Any], tuple[str, ...]]]] = {
-    'pseudo-label': [('cam', {'pooling': 'gap'}, ('classifier',))],
+    'pseudo-label': [('max-min-uncertainty', {}, ('localizer',))],
     'negev': [('max-min-uncertainty', {}, ('localizer',))],
     'self-taught': [('max-min-uncertainty', {}, ('localizer',))],
 }

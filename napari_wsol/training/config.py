@@ -143,6 +143,7 @@ class TrainingConfig(BaseModel):
     )
 
     uncertainty: Literal['surrogate', 'explicit'] = 'surrogate'
+    foreground_weight: float = Field(1.0, ge=0)
     background_weight: float = 1e-7
     pixel_weight: float = 1.0
     barrier_start: float = 5.0
@@ -153,13 +154,11 @@ class TrainingConfig(BaseModel):
     erasings: int = Field(4, ge=0, description='Passes of min-max-entropy.')
     erasing_decay: float = 10.0
     erase_from: int = 1
-    seeds_from: Literal['class-map', 'max-min-uncertainty', 'contrast'] = (
-        Field(
-            'max-min-uncertainty',
-            description='Whose map negev draws its seeds from: the '
-            "classifier's class map, as published, a max-min localizer's, or "
-            "that of the tissue's main contrast.",
-        )
+    map_from: Literal['class-map', 'max-min-uncertainty', 'contrast'] = Field(
+        'max-min-uncertainty',
+        description='Whose map negev draws its seeds from, and pseudo-label '
+        "its labels: the classifier's class map, as published, that of a "
+        "max-min localizer, or (negev only) of the tissue's main contrast.",
     )
     seeds: int = Field(1, ge=1, description='Seeds per image and region.')
     seed_size: int = Field(3, ge=1, description='Side of a seed, in px.')

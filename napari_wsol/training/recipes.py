@@ -30,13 +30,7 @@ DEFAULTS: dict[MethodName, dict[str, Any]] = {
     },
     'max-min-uncertainty': {},
     'negev': {'seeds': 20},
-    'pseudo-label': {
-        **ONE_CLASSIFIER,
-        'epochs': 12,
-        'bands': 'class-map',
-        'atrous_rates': (3, 6, 9),
-        'student_epochs': 15,
-    },
+    'pseudo-label': {'atrous_rates': (3, 6, 9)},
     'self-taught': {'background_weight': 0.0, 'masked_weight': 0.3},
 }
 """Where a method's own settings differ from those of ``TrainingConfig``."""
@@ -47,9 +41,13 @@ SPEEDS: dict[Speed, dict[str, Any]] = {
         'rounds': 1,
         'freeze_encoder': True,
         'cached_versions': 4,
-        'student_epochs': 12,
+        'epochs': 10,
+        'student_epochs': 10,
+        'stride': 4,
+        'margin': 32,
+        'foreground_weight': 0.0,
+        'background_weight': 0.0,
         'masked_weight': 0.0,
-        'guided': False,
         'averaged_views': False,
     },
     'full': {'rounds': 2},
@@ -185,40 +183,50 @@ def stages_of(config: TrainingConfig) -> tuple[Stage, ...]:
         case 'negev':
             return _negative_evidence(config)
         case 'pseudo-label':
-            classifier = _classifier(config)
-            return (
-                classifier,
-                Stage(
-                    'segmenter',
-                    'segmentation',
-                    _architecture(
-                        config,
-                        neck='deeplabv3plus',
-                        output_stride=16,
-                        stride=4,
-                        pixel_head='softmax',
-                    ),
-                    config.student_epochs,
-                    config.student_margin,
-                    taught_by=(classifier.name,),
-                    lesson='pixels',
-                    bands=_bands(config, 1),
-                    seed=1,
-                ),
-            )
+            return _pseudo_labelled(config)
         case 'self-taught':
             return _self_taught(config)
 
 
-def _negative_evidence(config: TrainingConfig) -> tuple[Stage, ...]:
-    earlier: tuple[Stage, ...]
-    match config.seeds_from:
+def _first_map(config: TrainingConfig) -> tuple[Stage, ...]:
+    """What makes the map that seeds or labels are taken from."""
+    match config.map_from:
         case 'class-map':
-            earlier = (_classifier(config),)
+            return (_classifier(config),)
         case 'max-min-uncertainty':
-            earlier = _localizer(config, 'localizer', 'max-min-uncertainty')
+            return _localizer(config, 'localizer', 'max-min-uncertainty')
         case 'contrast':
-            earlier = (_contrast(config),)
+            return (_contrast(config),)
+
+
+def _pseudo_labelled(config: TrainingConfig) -> tuple[Stage, ...]:
+    earlier = _first_map(config)
+    by_class_map = config.map_from == 'class-map'
+    return (
+        *earlier,
+        Stage(
+            'segmenter',
+            'segmentation',
+            _architecture(
+                config,
+                neck='deeplabv3plus',
+                output_stride=16,
+                stride=4,
+                modalities=1,
+                pixel_head='softmax',
+            ),
+            config.student_epochs,
+            config.student_margin,
+            taught_by=(earlier[-1].name,),
+            lesson='pixels',
+            bands='class-map' if by_class_map else 'confidence',
+            seed=1,
+        ),
+    )
+
+
+def _negative_evidence(config: TrainingConfig) -> tuple[Stage, ...]:
+    earlier = _first_map(config)
     first = earlier[-1]
     return (
         *earlier,
@@ -235,7 +243,7 @@ def _negative_evidence(config: TrainingConfig) -> tuple[Stage, ...]:
             config.student_epochs,
             config.student_margin,
             taught_by=(first.name,),
-            lesson='labels' if config.seeds_from == 'class-map' else 'seeds',
+            lesson='labels' if config.map_from == 'class-map' else 'seeds',
             starts_from=first.name,
             frozen=('encoder', 'classifier'),
             seed=1,

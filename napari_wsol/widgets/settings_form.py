@@ -56,6 +56,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     'Terms of the loss': (
         'pixel_weight',
         'masked_weight',
+        'foreground_weight',
         'background_weight',
         'uncertainty',
         'detach_background',
@@ -69,7 +70,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         'erasings',
         'erasing_decay',
         'erase_from',
-        'seeds_from',
+        'map_from',
         'seeds',
         'seed_size',
         'seed_weight',

@@ -30,8 +30,7 @@ def islands(rng, ground, island):
     return pixels.clip(0, 255).astype(np.uint8), mask
 
 
-@pytest.fixture
-def network():
+def localizer(classes, negative_class=None):
     torch.manual_seed(0)
     architecture = Architecture(
         encoder='test_efficientnet',
@@ -40,7 +39,12 @@ def network():
         modalities=1,
         pixel_head='softmax',
     )
-    return Localizer(architecture, ('a', 'b')).eval()
+    return Localizer(architecture, classes, negative_class).eval()
+
+
+@pytest.fixture
+def network():
+    return localizer(('a', 'b'))
 
 
 @pytest.fixture
@@ -74,15 +78,7 @@ def test_islands_are_marked_whatever_their_colour(
 
 def test_fully_negative_images_tell_which_side_is_marked(scanner, tmp_path):
     """Here the connected ground is the region, and bare discs are not."""
-    torch.manual_seed(0)
-    architecture = Architecture(
-        encoder='test_efficientnet',
-        neck='map',
-        stride=8,
-        modalities=1,
-        pixel_head='softmax',
-    )
-    network = Localizer(architecture, ('none', 'a', 'b'), 'none').eval()
+    network = localizer(('none', 'a', 'b'), 'none')
     rng = np.random.default_rng(0)
     views, masks = [], []
     for number in range(4):
@@ -105,15 +101,7 @@ def test_fully_negative_images_tell_which_side_is_marked(scanner, tmp_path):
 
 def test_fully_negative_fields_tell_which_side_is_marked(scanner, tmp_path):
     """One field on a disc says that discs are no region."""
-    torch.manual_seed(0)
-    architecture = Architecture(
-        encoder='test_efficientnet',
-        neck='map',
-        stride=8,
-        modalities=1,
-        pixel_head='softmax',
-    )
-    network = Localizer(architecture, ('none', 'a', 'b'), 'none').eval()
+    network = localizer(('none', 'a', 'b'), 'none')
     rng = np.random.default_rng(0)
     pixels, mask = islands(rng, (220, 160, 200), (90, 50, 130))
     path = tmp_path / 'one.png'

@@ -49,18 +49,22 @@ def test_negative_evidence_learns_upon_a_frozen_classifier():
     assert decoder.starts_from == first.name
     assert decoder.frozen == ('encoder', 'classifier')
     assert decoder.lesson == 'seeds'
-    published = stages_of(configure('negev', seeds_from='class-map'))
+    published = stages_of(configure('negev', map_from='class-map'))
     assert [stage.method for stage in published] == ['cam', 'negev']
     assert published[1].lesson == 'labels'
     assert first.method == 'max-min-uncertainty'
-    contrast, _ = stages_of(configure('negev', seeds_from='contrast'))
+    contrast, _ = stages_of(configure('negev', map_from='contrast'))
     assert contrast.by_contrast
 
 
-def test_pseudo_labels_come_from_the_class_map():
-    classifier, segmenter = stages_of(configure('pseudo-label'))
+def test_pseudo_labels_come_from_a_map():
+    published = configure('pseudo-label', map_from='class-map')
+    classifier, segmenter = stages_of(published)
     assert classifier.method == 'cam'
     assert segmenter.bands == 'class-map'
+    *_, localizer, default = stages_of(configure('pseudo-label'))
+    assert localizer.method == 'max-min-uncertainty'
+    assert default.bands == 'confidence'
     assert segmenter.architecture.neck == 'deeplabv3plus'
     assert segmenter.architecture.output_stride == 16
     config = configure('pseudo-label')
