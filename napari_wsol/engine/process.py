@@ -21,6 +21,12 @@ from napari_wsol.inference.allocator import allocator_settings
 
 KILL_SECONDS = 5.0
 
+WAITING = {'OMP_WAIT_POLICY': 'PASSIVE'}
+"""Threads of one operation sleep until the last of them is done. Those that
+turn in a circle meanwhile keep a core from the one they wait for: on a busy
+computer, where an engine has the lowest priority, that takes a hundred times
+as long."""
+
 _CRASHES = ('SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGFPE')
 _WINDOWS_CRASH = 0xC0000000
 
@@ -61,7 +67,7 @@ class EngineProcess:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                env=os.environ | allocator_settings(),
+                env=WAITING | os.environ | allocator_settings(),
                 **_apart(),
             )
         assert self._process.stdin is not None

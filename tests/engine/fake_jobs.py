@@ -105,6 +105,7 @@ def facts(request: Fake, context: JobContext) -> JobEvents:
             'pid': os.getpid(),
             'torch': 'torch' in sys.modules,
             'trim': os.environ.get('MALLOC_TRIM_THRESHOLD_'),
+            'waiting': os.environ.get('OMP_WAIT_POLICY'),
         },
     )
 

@@ -47,4 +47,5 @@ def test_the_engine_leaves_the_viewer_its_priority_and_a_core(client, do):
     assert facts['threads'] == free_cores() >= 1
     assert facts['pid'] == client.pid
     assert int(facts['trim']) >= 2**25
+    assert facts['waiting'] == os.environ.get('OMP_WAIT_POLICY', 'PASSIVE')
     assert not facts['torch']
