@@ -412,7 +412,9 @@ def localize(walk: Walk, annotator: Annotator) -> None:
     widget.parentWidget().raise_()
     wait(0.5)
     walk.photograph('localize-opened')
-    assert widget.model.use(model)
+    combo = widget.model._combo
+    offered = [combo.itemData(row).path for row in range(combo.count())]
+    combo.setCurrentIndex(offered.index(model))
     if widget.image.pixel_size is None:
         widget.image.enter(MPP)
     with walk.step('localize'):

@@ -107,12 +107,17 @@ _LINEAGES = TypeAdapter(_Lineage)
 
 def versions(project: Project) -> tuple[Version, ...]:
     """The kept models, oldest first; damaged ones are left out."""
-    folder = project.folder / MODELS
-    if not folder.is_dir():
+    return versions_in(project.folder)
+
+
+def versions_in(folder: Path) -> tuple[Version, ...]:
+    """The kept models of the project in a folder, which need not be open."""
+    models = folder / MODELS
+    if not models.is_dir():
         return ()
     found = [
         version
-        for path in folder.iterdir()
+        for path in models.iterdir()
         if (version := _version(path)) is not None
     ]
     return tuple(sorted(found, key=lambda version: version.number))

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 from napari.utils.notifications import show_error
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_wsol.engine.messages import (
@@ -25,6 +26,7 @@ from napari_wsol.widgets.choose_image import ImageChooser
 from napari_wsol.widgets.choose_model import ModelChooser
 from napari_wsol.widgets.images import image_levels, image_path, image_shape
 from napari_wsol.widgets.overlays import ROLES, Overlays
+from napari_wsol.widgets.project_models import project_models
 from napari_wsol.widgets.result_panel import ResultPanel
 from napari_wsol.widgets.run_panel import RunPanel
 from napari_wsol.widgets.session import bare_viewer, session_of
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
     import napari.viewer
     from napari.layers import Image
+
+    from napari_wsol.models.folder import ModelFolder
 
 __all__ = ['LocalizeWidget']
 
@@ -62,6 +66,7 @@ class LocalizeWidget(QScrollArea):
         self._unfinished: WeakKeyDictionary[Image, Path] = WeakKeyDictionary()
         self._shown: WeakKeyDictionary[Image, Path] = WeakKeyDictionary()
         self._threshold: float | None = None
+        self._offered: list[tuple[str, ModelFolder]] = []
         preferences = self._session.preferences
         self.image = ImageChooser(self._viewer)
         self.model = ModelChooser(preferences.models)
@@ -146,6 +151,16 @@ class LocalizeWidget(QScrollArea):
         if self._running.job is not None:
             self.panel.stopping()
             self._running.job.cancel()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Offer what was kept in projects meanwhile."""
+        super().showEvent(event)
+        found = project_models(self._session.preferences.cache)
+        if found != self._offered:
+            self._offered = found
+            self.model.blockSignals(True)
+            self.model.offer(found)
+            self.model.blockSignals(False)
 
     def event(self, event: QEvent) -> bool:
         """Go away when napari takes the widget out of its dock."""

@@ -33,6 +33,8 @@ from napari_wsol.projects.verdict import (
     comparison_to_json,
 )
 from napari_wsol.slides.geometry import Box
+from napari_wsol.widgets.localize import LocalizeWidget
+from napari_wsol.widgets.recent_projects import remember_project
 from napari_wsol.widgets.session import session_of
 from napari_wsol.widgets.training_panel import TrainingPanel
 
@@ -409,6 +411,20 @@ def test_training_again_replaces_the_candidate(
     qtbot.waitUntil(lambda: trainer.request.run != '0001-quick' or True)
     qtbot.waitUntil(lambda: panel.is_training)
     assert len(list((project.folder / 'runs').glob('*-quick'))) == 1
+
+
+def test_localize_offers_what_was_kept(panel, project, finish, client, qtbot):
+    localize = LocalizeWidget(ViewerModel(), client)
+    qtbot.addWidget(localize)
+    remember_project(localize._session.preferences.cache, project.folder)
+    chosen = localize.model.model
+    finish()
+    panel.promotion.keep('first')
+    localize.show()
+    assert localize.model._combo.itemText(0) == f'{project.folder.name}: first'
+    assert localize.model.model == chosen
+    (version,) = lineage.versions(project)
+    assert localize.model._combo.itemData(0).path == version.path
 
 
 def test_one_click_goes_back_to_an_earlier_model(
