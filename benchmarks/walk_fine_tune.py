@@ -33,6 +33,7 @@ from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QPushButton, QWidget
 
+from napari_wsol.slides.geometry import Box
 from napari_wsol.widgets.fine_tune import FineTuneWidget
 from napari_wsol.widgets.localize import LocalizeWidget
 from napari_wsol.widgets.new_project import NewProjectDialog
@@ -212,11 +213,13 @@ class Annotator:
             for y, x in corners
         ]
 
-    def answer(self, image: Path, y: int, x: int, side: int) -> str | None:
+    def answer(self, image: Path, box: Box) -> str | None:
         """The class of a field; None where it shows both."""
         mask = self._mask(self._rows[image])
-        share = mask[y : y + side, x : x + side].mean()
-        if 0.15 < share < 0.6:
+        share = mask[
+            round(box.y) : round(box.bottom), round(box.x) : round(box.right)
+        ].mean()
+        if 0.2 < share < 0.5:
             return None
         return self.label(image) if share > 0.5 else 'background'
 
@@ -319,10 +322,7 @@ def suggest(walk: Walk, annotator: Annotator) -> None:
             panel._list.setCurrentRow(row)
             wait(0.1)
             suggestion = panel.current
-            box = suggestion.box
-            name = annotator.answer(
-                Path(suggestion.image), box.y, box.x, box.height
-            )
+            name = annotator.answer(Path(suggestion.image), suggestion.box)
             if name is not None:
                 walk.press(KEYS[name])
                 answered += 1
