@@ -146,11 +146,11 @@ class BeforeAfter(QObject):
         self._masks['after'].show_right(column)
 
     def remove(self) -> None:
-        """Take the layers away, and show again what they hid."""
+        """Take the layers away; show again what they hid of this image."""
         self.stop()
         for layer in self.layers.values():
             self._viewer.layers.remove(layer)
-        for layer in self._hidden:
+        for layer in self._hidden if self._source.visible else ():
             layer.visible = True
 
     def leave_after(self) -> None:

@@ -65,6 +65,21 @@ def test_one_mask_is_shown_at_a_time(viewer, source, masks):
     assert viewer.layers.selection == {source}
 
 
+def test_what_was_hidden_stays_so_while_another_image_is_seen(
+    viewer, source, tissue, tmp_path
+):
+    fields = viewer.add_shapes(
+        metadata={
+            METADATA: {'role': 'fields', 'source_id': str(source.unique_id)}
+        }
+    )
+    masks = BeforeAfter(viewer, source, found(tmp_path, 'new', ramp()))
+    assert not fields.visible
+    source.visible = False
+    masks.remove()
+    assert not fields.visible
+
+
 def test_blinking_shows_them_by_turns(masks, qtbot):
     masks._timer.setInterval(50)
     masks.show('blink')
