@@ -232,7 +232,10 @@ class _Naming(QWidget):
 
 
 def _row(*widgets: QWidget) -> QHBoxLayout:
+    """Widgets side by side, as wide as the narrowest dock at most."""
     row = QHBoxLayout()
+    row.setSpacing(2)
     for widget in widgets:
+        widget.setMinimumWidth(50)
         row.addWidget(widget, 1)
     return row

@@ -31,18 +31,19 @@ HELD_OUT = {'dark': '#e69f00', 'light': '#d55e00'}
 
 TITLES = {
     'classifier': 'Image class',
-    'localizer': 'Class by regions',
+    'localizer': 'Class by part',
     'foreground': 'Marked part',
     'background': 'Doubt on the rest',
     'masked': 'Each part alone',
     'pixels': 'Marked pixels',
+    'cells': 'Class by place',
     'seeds': 'Seeds',
-    'size': 'Size of the mask',
+    'size': 'Mask size',
     'affinity': 'Edges of the mask',
     'loss': 'All terms',
     'total': 'All terms',
     'validation_error': 'Held out: wrong, %',
-    'validation_field_error': 'Held out: pixels, %',
+    'validation_field_error': 'Held out: area, %',
 }
 
 

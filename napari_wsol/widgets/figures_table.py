@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
 from napari_wsol.projects.verdict import Comparison
+from napari_wsol.widgets.texts import text_label
 
 __all__ = ['FiguresTable']
 
@@ -115,7 +116,7 @@ class FiguresTable(QWidget):
         super().__init__()
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(10)
+        self._grid.setHorizontalSpacing(8)
         self._grid.setVerticalSpacing(2)
         self._grid.setColumnStretch(0, 1)
         self.rows: list[tuple[str, str, str, str]] = []
@@ -137,7 +138,7 @@ class FiguresTable(QWidget):
     def _heading(self, comparison: Comparison) -> None:
         counts = ', '.join(f'{n} {name}' for name, n in comparison.held_out)
         title = f'On {comparison.new.n_items} held-out items'
-        heading = QLabel(title)
+        heading = text_label(title)
         heading.setToolTip(counts)
         columns = ['Before', 'After'] if comparison.old else ['', 'New']
         self._grid.addWidget(heading, 0, 0)
@@ -156,7 +157,7 @@ class FiguresTable(QWidget):
         mark, color, word = _judged(row, before, after, told)
         self.rows.append((row.words, *told, word))
         index = len(self.rows)
-        label, sign = QLabel(row.words), QLabel(mark)
+        label, sign = text_label(row.words), QLabel(mark)
         sign.setAccessibleName(word)
         sign.setMinimumWidth(16)
         if color:
