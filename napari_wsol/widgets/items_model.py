@@ -181,7 +181,7 @@ class ItemsModel(QAbstractTableModel):
             return ''
         if column == PREDICTED:
             return plain_class(judged.predicted)
-        return f'≠ {judged.probability:.0%}' if self.differs(row) else ''
+        return f'{judged.probability:.0%}' if self.differs(row) else ''
 
     def _rank(self, row: int, column: int) -> Any:
         if column == DISAGREES:

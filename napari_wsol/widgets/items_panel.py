@@ -36,10 +36,10 @@ from napari_wsol.widgets.thumbnails import Thumbnails
 __all__ = ['ItemsPanel']
 
 _WIDTHS = {
-    PICTURE: 50,
-    CLASS: 96,
+    PICTURE: 46,
+    CLASS: 100,
     PREDICTED: 88,
-    DISAGREES: 52,
+    DISAGREES: 50,
     GROUP: 84,
     NAME: 170,
 }

@@ -416,8 +416,8 @@ def test_disagreements_with_the_model_are_listed(
         for row in range(table.rowCount())
     ]
     assert told == [
-        ['benign', 'malignant', '≠ 80%'],
-        ['benign', 'malignant', '≠ 60%'],
+        ['benign', 'malignant', '80%'],
+        ['benign', 'malignant', '60%'],
     ]
     project.set_label(keys[2:], 'malignant')
     assert table.rowCount() == 1
