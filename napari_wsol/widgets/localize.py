@@ -24,7 +24,9 @@ from napari_wsol.widgets import jobs
 from napari_wsol.widgets.areas import shape_boxes, unit_factor, visible_box
 from napari_wsol.widgets.choose_image import ImageChooser
 from napari_wsol.widgets.choose_model import ModelChooser
+from napari_wsol.widgets.flying import show_only
 from napari_wsol.widgets.images import image_levels, image_path, image_shape
+from napari_wsol.widgets.in_view import active_image
 from napari_wsol.widgets.overlays import ROLES, Overlays
 from napari_wsol.widgets.project_models import project_models
 from napari_wsol.widgets.result_panel import ResultPanel
@@ -72,6 +74,9 @@ class LocalizeWidget(QScrollArea):
         self.model = ModelChooser(preferences.models)
         self.panel = RunPanel(self._viewer, preferences.device)
         self.result = ResultPanel()
+        active = active_image(self._viewer)
+        if active is not None:
+            self.image.choose(active)
         self._build()
         self.model.changed.connect(self._take_model)
         self.panel.run.connect(self.run)
@@ -119,6 +124,8 @@ class LocalizeWidget(QScrollArea):
         boxes = self._boxes(layer)
         if boxes is None:
             return
+        if not layer.visible:
+            show_only(self._viewer, layer)
         self._source = layer
         self._store = (
             self._unfinished.pop(layer, None) or self._session.new_store()

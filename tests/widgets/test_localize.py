@@ -36,6 +36,21 @@ def widget(viewer, client, own_model, qtbot):
     return widget
 
 
+def test_it_begins_with_the_image_that_is_seen(
+    viewer, client, own_model, tissue, qtbot
+):
+    seen, other = (viewer.add_image(tissue, **MICRONS) for _ in range(2))
+    viewer.layers.selection.active = seen
+    widget = LocalizeWidget(viewer, client)
+    qtbot.addWidget(widget)
+    assert widget.image.layer is seen
+    widget.image.choose(other)
+    other.visible = False
+    widget.model.use('tiny')
+    widget.run()
+    assert (seen.visible, other.visible) == (False, True)
+
+
 @pytest.fixture
 def layer(viewer, widget, tissue):
     """An image of 0.5 µm per pixel, opened after the widget."""
