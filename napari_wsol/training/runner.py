@@ -434,6 +434,12 @@ class Training:
             'data': self.table.digest,
         }
 
+    @property
+    def _marked(self) -> list[str]:
+        """The classes of regions of interest."""
+        negative = self.config.negative_class
+        return [name for name in self.classes if name != negative]
+
     def card(self, network: Localizer, calibration: Calibration) -> ModelCard:
         """The card of a trained network."""
         config = self.config
@@ -442,7 +448,7 @@ class Training:
         return ModelCard(
             name=config.name,
             title=config.title or config.name,
-            finds=config.finds or f'Regions of {", ".join(self.classes)}.',
+            finds=config.finds or f'Regions of {", ".join(self._marked)}.',
             tissue=config.tissue or 'As in the training images.',
             method=config.method,
             architecture=network.architecture,
