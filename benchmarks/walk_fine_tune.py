@@ -68,7 +68,7 @@ def main() -> None:
     make_project(walk, annotator, arguments.place)
     label(walk, annotator)
     suggest(walk, annotator)
-    train(walk, arguments.speed)
+    train(walk, annotator, arguments.speed)
     judge(walk, annotator)
     localize(walk, annotator)
     walk.end()
@@ -329,11 +329,11 @@ def suggest(walk: Walk, annotator: Annotator) -> None:
     print(f'  {answered} answered', flush=True)
 
 
-def train(walk: Walk, speed: str) -> None:
+def train(walk: Walk, annotator: Annotator, speed: str) -> None:
     """Train, and watch."""
     form = walk.form
     panel = form.training
-    form.fly(next(iter(form.labelling.items.values())).image, None)
+    form.fly(annotator.images[0], None)
     panel.setup.choose_speed(speed)
     until(panel.setup._start.isEnabled, 'the checks')
     walk.show(panel)
@@ -344,7 +344,6 @@ def train(walk: Walk, speed: str) -> None:
             lambda: panel.learning.curves.names or not panel.is_training,
             'the first epoch',
         )
-        walk.seconds['to the first epoch'] = 0.0
         epochs = 0
         while panel.is_training:
             wait(0.1)
@@ -355,7 +354,6 @@ def train(walk: Walk, speed: str) -> None:
                 if epochs in (1, 6):
                     walk.show(panel)
                     walk.photograph(f'epoch-{epochs}')
-    walk.seconds.pop('to the first epoch')
     print(f'  {panel.outcome.text}', flush=True)
     if not panel.promotion.is_open:
         raise SystemExit('No model came of it.')
