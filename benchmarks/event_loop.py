@@ -1,12 +1,15 @@
-"""How long the viewer's event loop is held up while a model predicts.
+"""How long the viewer's event loop is held up while an engine computes.
 
     python benchmarks/event_loop.py [--model NAME] [--size PIXELS]
+    python benchmarks/event_loop.py --job train [--set KEY=VALUE ...]
 
 A real viewer shows a large synthetic image. A timer that should fire every
 few milliseconds tells how late it fires: while the viewer is idle, while
-the view is panned, and while it is panned and the engine predicts. The aim
-is a 99th percentile below 50 ms. Needs a display; without one, run it under
-``xvfb-run -a``. The model is the bundled one, or any of the models folder.
+the view is panned, and while it is panned and the engine predicts, or trains
+quickly in a small project with live curves and a preview and then looks with
+both models. The aim is a 99th percentile below 50 ms. Needs a display;
+without one, run it under ``xvfb-run -a``. The model is the bundled one, or
+any of the models folder.
 """
 
 from __future__ import annotations
@@ -14,18 +17,26 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import napari
 import numpy as np
+from made_project import MPP as PROJECT_MPP
+from made_project import made_project
 from qtpy.QtCore import QCoreApplication, Qt, QTimer
 
+from napari_wsol.widgets.fine_tune import FineTuneWidget
 from napari_wsol.widgets.localize import LocalizeWidget
 
 INTERVAL_MS = 5
 PAN_MS = 50
 MPP = 1.0
+
+LONGEST = 1800
+"""Seconds that a training may take."""
 
 
 def main() -> None:
@@ -42,16 +53,29 @@ def main() -> None:
         scale=(MPP, MPP),
         units='um',
     )
-    widget = LocalizeWidget(viewer)
-    viewer.window.add_dock_widget(widget, name='Localize')
-    if arguments.model is not None and not widget.model.use(arguments.model):
-        raise SystemExit(f'There is no model "{arguments.model}".')
-    widget.panel.tissue_only = False
     cores = len(os.sched_getaffinity(0))
     print(
         f'{arguments.size} x {arguments.size} px, {cores} cores, other work '
         f'keeps {os.getloadavg()[0]:.1f} of them busy'
     )
+    if arguments.job == 'predict':
+        while_predicting(viewer, arguments)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            while_training(viewer, arguments, Path(folder))
+    viewer.close()
+    run_loop(until=lambda: False, at_most=1)
+
+
+def while_predicting(
+    viewer: napari.Viewer, arguments: argparse.Namespace
+) -> None:
+    """Measure with the Localize widget."""
+    widget = LocalizeWidget(viewer)
+    viewer.window.add_dock_widget(widget, name='Localize')
+    if arguments.model is not None and not widget.model.use(arguments.model):
+        raise SystemExit(f'There is no model "{arguments.model}".')
+    widget.panel.tissue_only = False
     run_loop(until=lambda: widget.engine_is_ready, at_most=180)
     measure('idle', arguments.seconds)
     with Panning(viewer):
@@ -67,8 +91,47 @@ def main() -> None:
         print('(the prediction ended before the measurement)')
     widget.cancel()
     run_loop(until=lambda: not widget.is_running, at_most=30)
-    viewer.close()
-    run_loop(until=lambda: False, at_most=1)
+
+
+def while_training(
+    viewer: napari.Viewer, arguments: argparse.Namespace, folder: Path
+) -> None:
+    """Measure with the Fine-tune widget, from Train to both masks."""
+    project = made_project(folder)
+    widget = FineTuneWidget(viewer)
+    viewer.window.add_dock_widget(widget, name='Fine-tune')
+    _, y, x = viewer.scene.camera.center
+    viewer.open(
+        next(iter(project.items.values())).image,
+        plugin='napari',
+        scale=(PROJECT_MPP, PROJECT_MPP),
+        units='um',
+        translate=(y, x),
+    )
+    widget.labelling.set_project(project)
+    for layer in viewer.layers:
+        layer.visible = True
+    panel = widget.training
+    panel.setup.choose_speed('quick')
+    for pair in arguments.set:
+        panel.setup.form.enter(*pair.split('=', 1))
+    run_loop(until=lambda: False, at_most=5)
+    measure('idle', arguments.seconds)
+    with Panning(viewer):
+        measure('panning', arguments.seconds)
+        panel.train()
+        measure(
+            'panning while training', LONGEST, lambda: not panel.is_training
+        )
+        if not panel.promotion.is_open:
+            raise SystemExit(panel.outcome.text)
+        measure(
+            'panning, before and after',
+            arguments.seconds,
+            lambda: not panel.is_looking,
+        )
+    panel.promotion.discard()
+    project.close()
 
 
 def measure(
@@ -92,7 +155,7 @@ def measure(
     timer.stop()
     middle, high = np.percentile(late, (50, 99))
     print(
-        f'{name:26} p50 {middle:6.1f}  p99 {high:6.1f}  '
+        f'{name:27} p50 {middle:6.1f}  p99 {high:6.1f}  '
         f'max {max(late):6.1f} ms  ({len(late)} ticks)',
         flush=True,
     )
@@ -147,13 +210,26 @@ def run_loop(until: Callable[[], bool], at_most: float) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        '--job', choices=('predict', 'train'), default='predict'
+    )
     parser.add_argument('--model', help='name or folder; else the bundled')
     parser.add_argument(
         '--single-scale', action='store_true', help='show one level only'
     )
     parser.add_argument('--size', type=int, default=8192, help='pixels')
     parser.add_argument('--seconds', type=float, default=15)
+    parser.add_argument(
+        '--set',
+        nargs='*',
+        default=[],
+        metavar='KEY=VALUE',
+        help='settings of the training',
+    )
     return parser.parse_args()
 
 
