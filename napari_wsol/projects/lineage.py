@@ -130,21 +130,28 @@ def current_version(project: Project) -> Version | None:
 
 
 def tree(versions: Sequence[Version]) -> tuple[Node, ...]:
-    """The versions below those they were taught from."""
-    known = {version.hash for version in versions}
+    """The versions below those they were taught from.
 
-    def children(parent: str | None) -> tuple[Node, ...]:
+    A version comes below the newest older one with its parent's weights;
+    versions may have the same weights, where nothing was learned.
+    """
+    ordered = sorted(versions, key=lambda version: version.number)
+    below: dict[int | None, list[Version]] = {}
+    for place, version in enumerate(ordered):
+        parents = [
+            older.number
+            for older in ordered[:place]
+            if older.hash == version.parent_hash
+        ]
+        below.setdefault(parents[-1] if parents else None, []).append(version)
+
+    def nodes(parent: int | None) -> tuple[Node, ...]:
         return tuple(
-            Node(version, children(version.hash))
-            for version in versions
-            if version.parent_hash == parent
+            Node(version, nodes(version.number))
+            for version in below.get(parent, [])
         )
 
-    return tuple(
-        Node(version, children(version.hash))
-        for version in versions
-        if version.parent_hash not in known
-    )
+    return nodes(None)
 
 
 def keep(

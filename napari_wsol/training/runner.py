@@ -448,7 +448,7 @@ class Training:
         return ModelCard(
             name=config.name,
             title=config.title or config.name,
-            finds=config.finds or f'Regions of {", ".join(self._marked)}.',
+            finds=self._finds(),
             tissue=config.tissue or 'As in the training images.',
             method=config.method,
             architecture=network.architecture,
@@ -472,7 +472,18 @@ class Training:
                 },
             ),
             metrics={'validation labels': calibration.figures},
+            parent=self.parent.sha256 if self.init is not None else None,
         )
+
+    def _finds(self) -> str:
+        """What it marks: as its parent where that knew the same classes."""
+        if self.config.finds:
+            return self.config.finds
+        if self.config.teacher == PARENT:
+            card = self.parent.card
+            if set(card.roi_classes) == set(self._marked):
+                return card.finds
+        return f'Regions of {", ".join(self._marked)}.'
 
 
 def _told(contrast: Contrast) -> str:

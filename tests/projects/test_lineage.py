@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,15 @@ def test_a_moved_project_finds_its_models(project, train, tmp_path):
 )
 def test_a_name_is_made_fit_for_a_folder(name, plain):
     assert plain_name(name) == plain
+
+
+def test_versions_with_the_same_weights_have_their_places(project, train):
+    """Where nothing was learned, a version weighs what its parent does."""
+    first = keep(project, train(), 'first', COMPARISON)
+    same = replace(first, number=2, parent_hash=first.hash)
+    last = replace(first, number=3, hash='other', parent_hash=first.hash)
+    (root,) = tree((last, same, first))
+    assert root.version == first
+    (child,) = root.children
+    assert child.version == same
+    assert [node.version for node in child.children] == [last]

@@ -242,9 +242,10 @@ def test_a_parent_teaches_and_is_gone_on_from(run, table, tmp_path):
     assert changed
     assert not any(key.startswith('encoder') for key in changed)
     assert any(features.iterdir())
-    assert load_model(output / 'model').card.classes == (
-        load_model(parent).card.classes
-    )
+    mine, theirs = (load_model(p).card for p in (output / 'model', parent))
+    assert mine.classes == theirs.classes
+    assert mine.finds == theirs.finds
+    assert mine.parent == theirs.sha256
 
 
 def test_a_parent_has_to_be_named(table, tmp_path):
