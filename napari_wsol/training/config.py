@@ -199,13 +199,13 @@ class TrainingConfig(BaseModel):
         description='Make pseudo-labels also of images that are classified '
         'wrongly.',
     )
-    bands: Literal['auto', 'rank', 'pooled', 'confidence', 'class-map'] = (
+    bands: Literal['auto', 'rank', 'pooled', 'confidence', 'stretched'] = (
         Field(
             'auto',
-            description="What makes a pixel sure: its rank among its image's "
-            'or all pixels, its probability, or the stretched class map. By '
-            'default the probability where a class is fully negative; else '
-            'first the rank, and later that among all.',
+            description='What makes a pixel sure to self-taught: its rank '
+            "among its image's or all pixels, its probability, or that "
+            'stretched in each image. By default the rank in the first '
+            'ranked_rounds, then that among all.',
         )
     )
     ranked_rounds: int = Field(

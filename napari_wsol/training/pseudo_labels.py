@@ -39,8 +39,9 @@ class Bands:
     ``'confidence'``: ROI probability from ``foreground`` on, or up to
     ``background``, of a map that turns at one half; where it turns elsewhere,
     both are moved by as many log-odds.
-    ``'class-map'``: the same of the classifier's map of the image's class,
-    stretched between its minimum and its maximum.
+    ``'stretched'``: the same of the map stretched between its minimum and
+    its maximum in each image.
+    ``'class-map'``: the same of the classifier's map of the image's class.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ class Bands:
         Share of the pixels of ``'pooled'`` that lie above it, where not.
     """
 
-    kind: Literal['rank', 'pooled', 'confidence', 'class-map']
+    kind: Literal['rank', 'pooled', 'confidence', 'stretched', 'class-map']
     foreground: float
     background: float
     turns_at: float | None = None
@@ -212,6 +213,8 @@ def sure_pixels(scan: Scan, bands: Bands, roi: list[int]) -> PixelMap:
     if not _may_hold_roi(scan, roi):
         return np.zeros(scan.pixel.shape[1:], np.int64)
     probability = 1 - scan.pixel[0]
+    if bands.kind == 'stretched':
+        probability = _stretched(probability, probability.shape)
     if bands.kind == 'class-map' and label != IGNORE:
         probability = _stretched(scan.cells[label], probability.shape)
     high, low = bands.foreground, bands.background
@@ -229,7 +232,7 @@ def sure_pixels(scan: Scan, bands: Bands, roi: list[int]) -> PixelMap:
 
 
 def _stretched(cells: FloatMap, shape: tuple[int, ...]) -> FloatMap:
-    """A class map between 0 and 1, on a finer grid; 0 where constant."""
+    """A map between 0 and 1, on a finer grid; 0 where constant."""
     width = max(float(np.ptp(cells)), 1e-6)
     stretched = torch.from_numpy((cells - cells.min()) / width)
     finer = resize(stretched[None, None], (shape[0], shape[1]))

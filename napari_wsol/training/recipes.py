@@ -11,7 +11,7 @@ from napari_wsol.training.config import TrainingConfig
 
 Speed = Literal['quick', 'full']
 Lesson = Literal['labels', 'pixels', 'seeds']
-BandKind = Literal['rank', 'pooled', 'confidence', 'class-map']
+BandKind = Literal['rank', 'pooled', 'confidence', 'stretched', 'class-map']
 
 ONE_CLASSIFIER: dict[str, Any] = {'modalities': 1, 'pooling': 'gap'}
 
@@ -219,7 +219,7 @@ def _pseudo_labelled(config: TrainingConfig) -> tuple[Stage, ...]:
             config.student_margin,
             taught_by=(earlier[-1].name,),
             lesson='pixels',
-            bands='class-map' if by_class_map else 'confidence',
+            bands='class-map' if by_class_map else 'stretched',
             seed=1,
         ),
     )

@@ -51,6 +51,13 @@ def test_confidence_leaves_a_faint_image_alone():
     assert (labels == IGNORE).all()
 
 
+def test_a_stretched_map_is_sure_at_both_of_its_ends():
+    bands = Bands('stretched', 0.7, 0.3)
+    labels = sure_pixels(scan(0.3 + 0.3 * RAMP), bands, [0, 1])
+    assert (labels == 1).mean() == pytest.approx(0.3, abs=0.02)
+    assert (labels == 0).mean() == pytest.approx(0.3, abs=0.02)
+
+
 def test_a_fully_negative_image_is_background():
     labels = sure_pixels(scan(RAMP, label=0), Bands('rank', 0.2, 0.3), [1, 2])
     assert (labels == 0).all()
