@@ -163,7 +163,7 @@ def main() -> None:
     print({name: round(span, 2) for name, span in spans.items()})
     chance = random.Random(given.chance)
     bad = 0
-    phases = itertools.islice(itertools.cycle(PHASES), given.kills)
+    phases = itertools.islice(itertools.cycle(given.phases), given.kills)
     for number, phase in enumerate(phases, 1):
         folder = given.output / f'killed-{number}'
         after = chance.uniform(0, spans[phase])
@@ -267,6 +267,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument('--output', type=Path, required=True)
     parser.add_argument('--kills', type=int, default=10)
+    parser.add_argument(
+        '--phases', nargs='+', choices=PHASES, default=PHASES, help='in turn'
+    )
     parser.add_argument('--chance', type=int, default=0, help='its seed')
     parser.add_argument(
         '--set', nargs='*', default=[], metavar='KEY=VALUE', help='settings'

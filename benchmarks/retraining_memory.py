@@ -25,6 +25,7 @@ import numpy as np
 import psutil
 from event_loop import run_loop
 from made_project import made_project
+from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_wsol.widgets.fine_tune import FineTuneWidget
@@ -37,8 +38,14 @@ PATIENCE = 1800
 MB = 'viewer MB', 'engine MB', 'trainer MB'
 COUNTED = 'widgets', 'viewer threads', 'trainer threads'
 
+FEWEST = 8
+"""Times that count, below which nothing can be said."""
+
 GROWTH = 0.02
-"""Of the mean, over all times that count, from which on it is not flat."""
+"""Of the mean, in ``PER`` trainings, from which on it is not flat."""
+
+PER = 50
+"""So that the answer does not depend on how many were done."""
 
 
 def main() -> None:
@@ -48,7 +55,7 @@ def main() -> None:
         rows = retrain(Path(folder), given)
     if given.output is not None:
         given.output.write_text(json.dumps(rows, indent=2))
-    print('\n| | first | last | per training | over all | |')
+    print(f'\n| | first | last | per training, ±2 SE | in {PER} | |')
     print('|---|---|---|---|---|---|')
     for name in (*MB, *COUNTED):
         print(line_of(name, [row[name] for row in rows], given.warm_up))
@@ -101,6 +108,8 @@ def train_once(panel: TrainingPanel) -> float:
     wait(lambda: not panel.is_looking)
     panel.promotion.discard()
     run_loop(until=lambda: False, at_most=1)
+    # Done by a running event loop only, which there is none here.
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     return time.perf_counter() - began
 
 
@@ -119,13 +128,14 @@ def in_use(*engines: int) -> dict[str, float]:
 def line_of(name: str, values: list[float], warm_up: int) -> str:
     """A line of the table: whether some numbers grow."""
     counted = np.array(values[warm_up:])
-    if len(counted) < 3:
-        return f'| {name} | {values[0]:.0f} | {values[-1]:.0f} | - | - | |'
+    if len(counted) < FEWEST:
+        first, last = values[0], values[-1]
+        return f'| {name} | {first:.0f} | {last:.0f} | - | - | too few |'
     times = np.arange(len(counted))
     (slope, start), covariance = np.polyfit(times, counted, 1, cov='unscaled')
     rest = counted - (slope * times + start)
     error = np.sqrt(covariance[0, 0] * (rest**2).sum() / (len(counted) - 2))
-    grown = slope * len(counted)
+    grown = slope * PER
     is_flat = slope <= 2 * error or grown < GROWTH * counted.mean()
     return (
         f'| {name} | {counted[0]:.0f} | {counted[-1]:.0f} '
