@@ -219,7 +219,7 @@ def _pseudo_labelled(config: TrainingConfig) -> tuple[Stage, ...]:
             config.student_margin,
             taught_by=(earlier[-1].name,),
             lesson='pixels',
-            bands='class-map' if by_class_map else 'stretched',
+            bands='class-map' if by_class_map else 'pooled',
             seed=1,
         ),
     )

@@ -64,7 +64,7 @@ def test_pseudo_labels_come_from_a_map():
     assert segmenter.bands == 'class-map'
     *_, localizer, default = stages_of(configure('pseudo-label'))
     assert localizer.method == 'max-min-uncertainty'
-    assert default.bands == 'stretched'
+    assert default.bands == 'pooled'
     assert segmenter.architecture.neck == 'deeplabv3plus'
     assert segmenter.architecture.output_stride == 16
     config = configure('pseudo-label')
