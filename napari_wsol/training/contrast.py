@@ -87,8 +87,7 @@ def mark_by_contrast(
         float(np.mean([largest_share(sign * each) for each in places]))
         for sign in (1, -1)
     )
-    negative = _mean_place(network, chosen, places, of_regions=False)
-    region = _mean_place(network, chosen, places, of_regions=True)
+    negative, region = _mean_places(network, chosen, places)
     if region is None:
         region = -float(bias)
     if (low < high) if negative is None else (negative > region):
@@ -104,26 +103,26 @@ def mark_by_contrast(
     return Contrast(weight, bias, high, low)
 
 
-def _mean_place(
-    network: Localizer,
-    views: Sequence[View],
-    places: Sequence[Tensor],
-    *,
-    of_regions: bool,
-) -> float | None:
-    """Where fields with regions lie on the axis, or what holds none.
+def _mean_places(
+    network: Localizer, views: Sequence[View], places: Sequence[Tensor]
+) -> tuple[float | None, float | None]:
+    """Where fully negative images and fields lie on the axis, and regions.
 
-    None without any such fields or fully negative images.
+    None without any; of regions, fields alone tell.
     """
-    found = []
+    negative: list[Tensor] = []
+    region: list[Tensor] = []
     for view, place in zip(views, places, strict=True):
         height, width = place.shape
         classes = pixel_classes(view, view.region, height, width, network.roi)
         if view.label != IGNORE and view.label not in network.roi:
             classes[:] = 0
-        wanted = classes > 0 if of_regions else classes == 0
-        found.append(place[torch.from_numpy(wanted)])
-    cells = torch.cat(found)
+        negative.append(place[torch.from_numpy(classes == 0)])
+        region.append(place[torch.from_numpy(classes > 0)])
+    return _mean(torch.cat(negative)), _mean(torch.cat(region))
+
+
+def _mean(cells: Tensor) -> float | None:
     return float(cells.mean()) if len(cells) else None
 
 

@@ -9,14 +9,16 @@ from napari_wsol.models.folder import ModelFolder
 from napari_wsol.models.loading import save_model
 from napari_wsol.models.localizer import Localizer
 from napari_wsol.training.calibration import calibrate
-from napari_wsol.training.progress import handed_on, load_progress
+from napari_wsol.training.progress import (
+    LAST,
+    chosen_weights,
+    handed_on,
+    load_progress,
+)
 from napari_wsol.training.recipes import Stage, stages_of
 from napari_wsol.training.runner import Training
 from napari_wsol.training.scanning import Scanner
 from napari_wsol.training.splitting import training_and_validation
-
-LAST = 'last.pt'
-BEST = 'best.pt'
 
 
 def reached_stage(training: Training, run: Path) -> Stage:
@@ -63,9 +65,7 @@ def conclude(training: Training, run: Path) -> ModelFolder:
     """
     config = training.config
     stage = reached_stage(training, run)
-    best = run / stage.name / BEST
-    use_best = config.checkpoint == 'best' and best.exists()
-    weights = best if use_best else run / stage.name / LAST
+    weights = chosen_weights(run / stage.name, config.checkpoint)
     network = network_of(training, stage, weights)
     _, held_out = training_and_validation(
         training.table, share=config.validation_share, seed=config.seed

@@ -32,7 +32,9 @@ from napari_wsol.training.processes import (
     mean_over_processes,
 )
 from napari_wsol.training.progress import (
+    LAST,
     Figures,
+    chosen_weights,
     handed_on,
     is_over,
     load_progress,
@@ -139,7 +141,7 @@ def fit(
         batches = FeatureCache(
             sampler, network, features or folder / 'features', fabric
         )
-    last = folder / 'last.pt'
+    last = folder / LAST
     if resume and from_first(last.exists):
         state = load_progress(last)
         training.load(state)
@@ -172,8 +174,8 @@ def fit(
             f'stopped after {len(training.history)} of {epochs} epochs: the '
             f'validation error has not fallen in the last {config.patience}',
         )
-    chosen = folder / ('best.pt' if config.checkpoint == 'best' else 'last.pt')
-    from_first(chosen.exists)  # the others read what the first has written
+    # The others read what the first has written.
+    chosen = from_first(lambda: chosen_weights(folder, config.checkpoint))
     network.load_state_dict(handed_on(load_progress(chosen)))
     network.eval()
     training.objective.freeze(())

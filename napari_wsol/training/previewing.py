@@ -12,9 +12,10 @@ from napari_wsol.errors import WsolError
 from napari_wsol.models.loading import LoadedModel
 from napari_wsol.slides.geometry import Box
 from napari_wsol.training.calibration import Calibration
-from napari_wsol.training.finishing import LAST, network_of
+from napari_wsol.training.finishing import network_of
 from napari_wsol.training.looking import map_of
 from napari_wsol.training.loop import EpochDone
+from napari_wsol.training.progress import LAST
 from napari_wsol.training.recipes import stages_of
 from napari_wsol.training.reports import (
     Preview,

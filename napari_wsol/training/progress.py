@@ -13,6 +13,9 @@ from napari_wsol.training.loss_plot import write_loss_plot
 
 Figures = dict[str, float]
 
+LAST, BEST = 'last.pt', 'best.pt'
+"""Files of a stage: its newest state, and the best weights so far."""
+
 VALIDATION = 'validation_error'
 """The figure that decides which epoch is best."""
 
@@ -54,7 +57,7 @@ def save_progress(state: dict[str, Any], folder: Path) -> None:
     ``last.pt`` is the one truth, replaced in one move; ``best.pt``, the CSV
     and the plot are made from it, again when a killed training resumes.
     """
-    _save(state, folder / 'last.pt')
+    _save(state, folder / LAST)
     write_what_follows(state, folder)
 
 
@@ -62,7 +65,7 @@ def write_what_follows(state: dict[str, Any], folder: Path) -> None:
     """The best weights so far, the figures and their plot."""
     history: list[Figures] = state['history']
     if best_epoch(history) == len(history) - 1:
-        _save({'network': handed_on(state)}, folder / 'best.pt')
+        _save({'network': handed_on(state)}, folder / BEST)
     write_history(folder / 'metrics.csv', history)
     write_loss_plot(folder / 'metrics.svg', history)
 
@@ -73,6 +76,16 @@ def load_progress(path: Path) -> dict[str, Any]:
         path, map_location='cpu', weights_only=True
     )
     return loaded
+
+
+def chosen_weights(folder: Path, checkpoint: str) -> Path:
+    """The file of a stage whose weights are handed on.
+
+    The best so far; the last where ``checkpoint`` says so, or where none has
+    been validated yet.
+    """
+    best = folder / BEST
+    return best if checkpoint == 'best' and best.exists() else folder / LAST
 
 
 def handed_on(state: dict[str, Any]) -> dict[str, torch.Tensor]:

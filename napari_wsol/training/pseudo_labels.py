@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ import torch
 from napari_wsol.methods.terms import IGNORE
 from napari_wsol.models.localizer import Localizer, resize
 from napari_wsol.training.pseudo_label_files import SUFFIX, write_pseudo_labels
+from napari_wsol.training.recipes import BandKind
 from napari_wsol.training.scanning import (
     ZOOMS,
     FloatMap,
@@ -51,7 +51,7 @@ class Bands:
         Share of the pixels of ``'pooled'`` that lie above it, where not.
     """
 
-    kind: Literal['rank', 'pooled', 'confidence', 'stretched', 'class-map']
+    kind: BandKind
     foreground: float
     background: float
     turns_at: float | None = None
@@ -221,11 +221,13 @@ def sure_pixels(scan: Scan, bands: Bands, roi: list[int]) -> PixelMap:
     if bands.kind == 'rank':
         high = float(np.quantile(probability, 1 - bands.foreground))
         low = float(np.quantile(probability, bands.background))
-    foreground: int | PixelMap = 1 + scan.pixel[1:].argmax(0)
+    foreground: int | PixelMap
     if label != IGNORE:
         foreground = roi.index(label) + 1
     elif channels == 2 and len(roi) > 1:
         foreground = IGNORE
+    else:
+        foreground = 1 + scan.pixel[1:].argmax(0)
     labels = np.full(probability.shape, IGNORE, np.int64)
     labels[probability <= low] = 0
     return np.where(probability >= high, foreground, labels)

@@ -13,8 +13,6 @@ Speed = Literal['quick', 'full']
 Lesson = Literal['labels', 'pixels', 'seeds']
 BandKind = Literal['rank', 'pooled', 'confidence', 'stretched', 'class-map']
 
-ONE_CLASSIFIER: dict[str, Any] = {'modalities': 1, 'pooling': 'gap'}
-
 PARENT: Literal['parent'] = 'parent'
 """The model that a run starts from, where it teaches the first stage."""
 
@@ -22,7 +20,7 @@ NO_SECOND_LOOK = ('masked_weight', 0.0)
 """Only the model itself has to tell foreground from background alone."""
 
 DEFAULTS: dict[MethodName, dict[str, Any]] = {
-    'cam': {**ONE_CLASSIFIER, 'epochs': 12},
+    'cam': {'modalities': 1, 'pooling': 'gap', 'epochs': 12},
     'min-max-entropy': {
         'sharpness': 8.0,
         'classifier_scale': 0.5,
@@ -179,7 +177,7 @@ def stages_of(config: TrainingConfig) -> tuple[Stage, ...]:
         case 'cam':
             return (_classifier(config),)
         case 'min-max-entropy' | 'max-min-uncertainty':
-            return _localizer(config, 'localizer', config.method)
+            return _localizer(config, config.method)
         case 'negev':
             return _negative_evidence(config)
         case 'pseudo-label':
@@ -194,7 +192,7 @@ def _first_map(config: TrainingConfig) -> tuple[Stage, ...]:
         case 'class-map':
             return (_classifier(config),)
         case 'max-min-uncertainty':
-            return _localizer(config, 'localizer', 'max-min-uncertainty')
+            return _localizer(config, 'max-min-uncertainty')
         case 'contrast':
             return (_contrast(config),)
 
@@ -257,9 +255,9 @@ def _self_taught(config: TrainingConfig) -> tuple[Stage, ...]:
         case 'contrast':
             stages = (_contrast(config),)
         case 'max-min-uncertainty':
-            stages = _localizer(config, 'localizer', config.teacher)
+            stages = _localizer(config, config.teacher)
         case 'parent' if config.guided:
-            stages = _localizer(config, 'localizer', 'max-min-uncertainty')
+            stages = _localizer(config, 'max-min-uncertainty')
     rounds = config.rounds
     for number in range(1, rounds + 1):
         stages += (
@@ -323,14 +321,12 @@ def _classifier(config: TrainingConfig) -> Stage:
     )
 
 
-def _localizer(
-    config: TrainingConfig, name: str, method: str
-) -> tuple[Stage, ...]:
+def _localizer(config: TrainingConfig, method: str) -> tuple[Stage, ...]:
     """A localizer that is shown a second look, and what guides it."""
     guided = config.guided is not False
     by_class_maps = guided or config.negative_class is None
     localizer = Stage(
-        name,
+        'localizer',
         method,
         _architecture(
             config,
