@@ -32,6 +32,7 @@ from PIL import Image
 from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QPushButton, QWidget
+from screenshots import wait
 
 from napari_wsol.slides.geometry import Box
 from napari_wsol.widgets.fine_tune import FineTuneWidget
@@ -448,14 +449,6 @@ def until(condition: Callable[[], object], what: str) -> None:
         if time.perf_counter() > end:
             raise SystemExit(f'Waited too long for {what}.')
         wait(0.02)
-
-
-def wait(seconds: float) -> None:
-    """Let the viewer work for a while."""
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        QApplication.processEvents()
-        time.sleep(0.005)
 
 
 def _arguments() -> argparse.Namespace:

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.compat import isalive
-from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_wsol.errors import WsolError
 from napari_wsol.slides.geometry import Box
+from napari_wsol.widgets.dock_form import DockForm
 from napari_wsol.widgets.entered_pixel_sizes import EnteredPixelSizes
 from napari_wsol.widgets.exchange_menu import ExchangeMenu
 from napari_wsol.widgets.field_tools import FieldTools
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ['FineTuneWidget']
 
 
-class FineTuneWidget(QScrollArea):
+class FineTuneWidget(DockForm):
     """Label images and fields of a project, and train a model with them.
 
     Parameters
@@ -76,7 +75,19 @@ class FineTuneWidget(QScrollArea):
         self._suggested = SuggestedField(self._viewer)
         self._is_flying = False
         self._seen: Image | None = None
-        self._build()
+        self.build(
+            (
+                self.project,
+                self.exchange,
+                self.image.chooser,
+                self.pixel_sizes,
+                self.labels,
+                self.suggest,
+                self.items,
+                self.training,
+            ),
+            340,
+        )
         self.keys = LabelKeys(
             self._viewer,
             self,
@@ -135,12 +146,6 @@ class FineTuneWidget(QScrollArea):
         if isalive(self):
             self.image.chooser.reset_choices()
 
-    def event(self, event: QEvent) -> bool:
-        """Go away when napari takes the widget out of its dock."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            QTimer.singleShot(0, self._leave)
-        return super().event(event)
-
     def showEvent(self, event: QShowEvent) -> None:
         """Take keys while the form is to be seen."""
         super().showEvent(event)
@@ -159,28 +164,6 @@ class FineTuneWidget(QScrollArea):
         self.tools.tool_changed.connect(self._let_suggestion_go)
         self.image.changed.connect(self._take_image)
         self.training.model_changed.connect(self.items.outdate)
-
-    def _build(self) -> None:
-        content = QWidget()
-        layout = QVBoxLayout(content)
-        layout.setContentsMargins(10, 8, 10, 10)
-        layout.setSpacing(14)
-        for part in (
-            self.project,
-            self.exchange,
-            self.image.chooser,
-            self.pixel_sizes,
-            self.labels,
-            self.suggest,
-            self.items,
-            self.training,
-        ):
-            layout.addWidget(part)
-        layout.addStretch()
-        self.setWidget(content)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setMinimumWidth(340)
 
     def _take_project(self) -> None:
         """Show another project in every part."""
@@ -233,13 +216,12 @@ class FineTuneWidget(QScrollArea):
             self.suggest.let_go()
             self._suggested.hide()
 
-    def _leave(self) -> None:
-        if isalive(self) and self.parent() is None:
-            self.keys.leave()
-            self.tools.leave()
-            self.image.leave()
-            self._suggested.hide()
-            self.deleteLater()
+    def let_go(self) -> None:
+        """Give back keys, and layers that are the form's only."""
+        self.keys.leave()
+        self.tools.leave()
+        self.image.leave()
+        self._suggested.hide()
 
 
 class _Farewell:

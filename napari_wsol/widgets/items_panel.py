@@ -11,8 +11,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
-    QProgressBar,
-    QPushButton,
     QTableView,
 )
 
@@ -31,6 +29,7 @@ from napari_wsol.widgets.items_model import (
 )
 from napari_wsol.widgets.labelling import Labelling
 from napari_wsol.widgets.texts import Message, Section, compact_combo
+from napari_wsol.widgets.thin_bar import AskButton
 from napari_wsol.widgets.thumbnails import Thumbnails
 
 __all__ = ['ItemsPanel']
@@ -79,17 +78,13 @@ class ItemsPanel(Section):
         self._shown.currentIndexChanged.connect(
             lambda: self.filter.show_only(self._shown.currentData())
         )
-        self.predict = QPushButton('Predict')
-        self.predict.setToolTip(
+        self.predict = AskButton(
+            'Predict',
             'Ask the model for the class of every item, to find what you '
-            'and the model see differently.'
+            'and the model see differently.',
         )
-        self.predict.clicked.connect(self._press)
-        self._running = False
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
-        self._bar.setFixedHeight(6)
-        self._bar.hide()
+        self.predict.asked.connect(self.judge)
+        self.predict.cancelled.connect(self.cancel)
         self._summary = QLabel()
         self._summary.setWordWrap(True)
         self.message = Message()
@@ -99,7 +94,7 @@ class ItemsPanel(Section):
         row.addWidget(self.predict)
         self.add(self._summary)
         self.body.addLayout(row)
-        self.add(self._bar)
+        self.add(self.predict.bar)
         self.add(self.message)
         self.add(self.table)
         self.table.clicked.connect(self._fly)
@@ -126,17 +121,12 @@ class ItemsPanel(Section):
 
     def begin(self) -> None:
         """Show that the model is being asked."""
-        self._running = True
-        self.predict.setText('Cancel')
-        self._bar.setRange(0, 0)
-        self._bar.show()
+        self.predict.begin()
         self.message.say('')
 
     def show_progress(self, progress: Progress, words: str) -> None:
         """Show how many items the model has looked at."""
-        if progress.total > 0:
-            self._bar.setRange(0, 1000)
-            self._bar.setValue(round(1000 * progress.done / progress.total))
+        self.predict.bar.show_share(progress.done, progress.total)
         self.message.say(words)
 
     def show_judgements(self, judgements: tuple[Judgement, ...]) -> None:
@@ -166,9 +156,7 @@ class ItemsPanel(Section):
 
     def end(self, text: str = '', kind: str = 'fine') -> None:
         """Be ready to ask again, and say how it ended."""
-        self._running = False
-        self.predict.setText('Predict')
-        self._bar.hide()
+        self.predict.end()
         self.message.say(text, kind)
 
     def reveal(self, key: str) -> None:
@@ -197,9 +185,6 @@ class ItemsPanel(Section):
         for column, width in _WIDTHS.items():
             table.setColumnWidth(column, width)
         table.setMinimumHeight(7 * THUMBNAIL.height())
-
-    def _press(self) -> None:
-        (self.cancel if self._running else self.judge).emit()
 
     def _fly(self, index: QModelIndex) -> None:
         item = self.model.item(self.filter.mapToSource(index).row())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton
+from qtpy.QtWidgets import QHBoxLayout, QPushButton
 
 from napari_wsol.training.reports import EpochFigures, TrainingProgress
 from napari_wsol.widgets.curves import Curves
 from napari_wsol.widgets.texts import Message, Section
+from napari_wsol.widgets.thin_bar import ThinBar
 from napari_wsol.widgets.training_wording import (
     describe_training,
     share_done,
@@ -34,9 +35,7 @@ class LearningSection(Section):
         super().__init__('Learning')
         self._paused = False
         self._ending = False
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
-        self._bar.setFixedHeight(6)
+        self._bar = ThinBar()
         self._words = Message()
         self._remark = Message()
         self.curves = Curves()
@@ -69,7 +68,7 @@ class LearningSection(Section):
         self.curves.clear()
         self._remark.say('')
         self._words.say(text)
-        self._bar.setRange(0, 0)
+        self._bar.show_work()
         self._pause.setText('Pause')
         for button in (self._pause, self._finish, self._cancel):
             button.setEnabled(True)
@@ -77,8 +76,7 @@ class LearningSection(Section):
 
     def show_progress(self, progress: TrainingProgress) -> None:
         """Show how far it is, and how long it takes yet."""
-        self._bar.setRange(0, 1000)
-        self._bar.setValue(round(1000 * share_done(progress)))
+        self._bar.show_share(share_done(progress), 1)
         if not (self._paused or self._ending):
             self._words.say(describe_training(progress))
 
@@ -132,6 +130,6 @@ class LearningSection(Section):
         self._ending = True
         for button in (self._pause, self._finish, self._cancel):
             button.setEnabled(False)
-        self._bar.setRange(0, 0)
+        self._bar.show_work()
         self._words.say('Stopping...')
         self.cancelled.emit()

@@ -8,9 +8,8 @@ from weakref import WeakKeyDictionary
 
 from napari.utils.notifications import show_error
 from qtpy.compat import isalive
-from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_wsol.engine.messages import (
     Cancelled,
@@ -24,6 +23,7 @@ from napari_wsol.widgets import jobs
 from napari_wsol.widgets.areas import shape_boxes, unit_factor, visible_box
 from napari_wsol.widgets.choose_image import ImageChooser
 from napari_wsol.widgets.choose_model import ModelChooser
+from napari_wsol.widgets.dock_form import DockForm
 from napari_wsol.widgets.flying import show_only
 from napari_wsol.widgets.images import image_levels, image_path, image_shape
 from napari_wsol.widgets.in_view import active_image
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ['LocalizeWidget']
 
 
-class LocalizeWidget(QScrollArea):
+class LocalizeWidget(DockForm):
     """Choose an image and a model, run, and read the result.
 
     Parameters
@@ -77,7 +77,7 @@ class LocalizeWidget(QScrollArea):
         active = active_image(self._viewer)
         if active is not None:
             self.image.choose(active)
-        self._build()
+        self.build((self.image, self.model, self.panel, self.result), 320)
         self.model.changed.connect(self._take_model)
         self.panel.run.connect(self.run)
         self.panel.cancel.connect(self.cancel)
@@ -168,29 +168,6 @@ class LocalizeWidget(QScrollArea):
             self.model.blockSignals(True)
             self.model.offer(found)
             self.model.blockSignals(False)
-
-    def event(self, event: QEvent) -> bool:
-        """Go away when napari takes the widget out of its dock."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            QTimer.singleShot(0, self._leave)
-        return super().event(event)
-
-    def _leave(self) -> None:
-        if isalive(self) and self.parent() is None:
-            self.deleteLater()
-
-    def _build(self) -> None:
-        content = QWidget()
-        layout = QVBoxLayout(content)
-        layout.setContentsMargins(10, 8, 10, 10)
-        layout.setSpacing(14)
-        for part in (self.image, self.model, self.panel, self.result):
-            layout.addWidget(part)
-        layout.addStretch()
-        self.setWidget(content)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setMinimumWidth(320)
 
     def _boxes(self, layer: Image) -> tuple[Box, ...] | None:
         """Where to work; None, with a message, where there is no place."""

@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QApplication,
     QCheckBox,
     QFormLayout,
-    QProgressBar,
     QPushButton,
     QWidget,
 )
@@ -18,6 +17,7 @@ from qtpy.QtWidgets import (
 from napari_wsol.inference.settings import Progress
 from napari_wsol.widgets.disclosure import Disclosure
 from napari_wsol.widgets.texts import Message, Section, compact_combo
+from napari_wsol.widgets.thin_bar import ThinBar
 from napari_wsol.widgets.wording import describe_progress
 
 if TYPE_CHECKING:
@@ -72,9 +72,7 @@ class RunPanel(Section):
         self._button = QPushButton('Run')
         self._button.setMinimumHeight(32)
         self._button.setAutoDefault(True)
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
-        self._bar.setFixedHeight(6)
+        self._bar = ThinBar()
         self._bar.hide()
         self._message = Message()
         self._details_text = ''
@@ -160,7 +158,7 @@ class RunPanel(Section):
         self._details.hide()
         self._button.setText('Cancel')
         self._button.setEnabled(True)
-        self._bar.setRange(0, 0)
+        self._bar.show_work()
         self._bar.show()
         self._message.say(text)
 
@@ -168,16 +166,14 @@ class RunPanel(Section):
         """Answer at once that the work is being stopped."""
         self._button.setText('Stopping...')
         self._button.setEnabled(False)
-        self._bar.setRange(0, 0)
+        self._bar.show_work()
         self._message.say('Stopping...')
 
     def show_progress(self, progress: Progress) -> None:
         """Show how far the work is, its speed and the time left."""
         if not self._button.isEnabled():
             return
-        if progress.total > 0:
-            self._bar.setRange(0, 1000)
-            self._bar.setValue(round(1000 * progress.done / progress.total))
+        self._bar.show_share(progress.done, progress.total)
         self._message.say(describe_progress(progress))
 
     def end(

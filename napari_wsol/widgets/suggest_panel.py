@@ -12,14 +12,13 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QListWidget,
     QListWidgetItem,
-    QProgressBar,
-    QPushButton,
     QSpinBox,
 )
 
 from napari_wsol.engine.messages import Suggestion
 from napari_wsol.widgets.labelling import Labelling
 from napari_wsol.widgets.texts import Message, Section, compact_combo
+from napari_wsol.widgets.thin_bar import AskButton
 from napari_wsol.widgets.thumbnails import Thumbnails
 from napari_wsol.widgets.wording import plain_class
 
@@ -55,7 +54,6 @@ class SuggestPanel(Section):
         super().__init__('What to label next')
         self._labelling = labelling
         self._thumbnails = thumbnails
-        self._running = False
         self._where = compact_combo(
             'Where to look for suggestions', 'Where to look.'
         )
@@ -68,17 +66,14 @@ class SuggestPanel(Section):
         self._count.setFixedWidth(84)
         self._count.setAccessibleName('How many suggestions')
         self._count.setToolTip('How many fields to suggest.')
-        self._button = QPushButton('Suggest')
-        self._button.setToolTip(
+        self._button = AskButton(
+            'Suggest',
             'Find the fields that would teach the model most: where it is '
             'unsure, where what it leaves unmarked still looks like '
-            'something, and what is unlike anything labelled.'
+            'something, and what is unlike anything labelled.',
         )
-        self._button.clicked.connect(self._press)
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
-        self._bar.setFixedHeight(6)
-        self._bar.hide()
+        self._button.asked.connect(self._ask)
+        self._button.cancelled.connect(self.cancel)
         self.message = Message()
         self._list = QListWidget()
         self._list.setAccessibleName('Suggestions')
@@ -93,7 +88,7 @@ class SuggestPanel(Section):
         row.addWidget(self._count)
         row.addWidget(self._button)
         self.body.addLayout(row)
-        self.add(self._bar)
+        self.add(self._button.bar)
         self.add(self.message)
         self.add(self._list)
         thumbnails.changed.connect(self._show_thumbnails)
@@ -117,23 +112,16 @@ class SuggestPanel(Section):
 
     def begin(self) -> None:
         """Show that suggestions are being looked for."""
-        self._running = True
-        self._button.setText('Cancel')
-        self._bar.setRange(0, 0)
-        self._bar.show()
+        self._button.begin()
         self.message.say('Looking for what would teach the model most...')
 
     def show_progress(self, progress: Progress) -> None:
         """Show how far the search is."""
-        if progress.total > 0:
-            self._bar.setRange(0, 1000)
-            self._bar.setValue(round(1000 * progress.done / progress.total))
+        self._button.bar.show_share(progress.done, progress.total)
 
     def end(self, text: str = '', kind: str = 'fine') -> None:
         """Be ready to ask again, and say how the search ended."""
-        self._running = False
-        self._button.setText('Suggest')
-        self._bar.hide()
+        self._button.end()
         self.message.say(text, kind)
 
     def show_suggestions(self, found: tuple[Suggestion, ...]) -> None:
@@ -239,11 +227,8 @@ class SuggestPanel(Section):
         if suggestion is not None:
             self.flown.emit(Path(suggestion.image), suggestion.box)
 
-    def _press(self) -> None:
-        if self._running:
-            self.cancel.emit()
-        else:
-            self.ask.emit(self._where.currentData(), self._count.value())
+    def _ask(self) -> None:
+        self.ask.emit(self._where.currentData(), self._count.value())
 
 
 def _words(suggestion: Suggestion) -> str:
