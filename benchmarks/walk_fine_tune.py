@@ -311,7 +311,7 @@ def suggest(walk: Walk, annotator: Annotator) -> None:
     walk.show(panel)
     with walk.step('suggest'):
         press_button(panel, 'Suggest')
-        until(lambda: not panel._running, 'suggestions')
+        until(lambda: not panel.is_running, 'suggestions')
     if not panel.suggestions:
         raise SystemExit(panel.message.text())
     panel._list.setCurrentRow(0)
@@ -396,7 +396,7 @@ def judge(walk: Walk, annotator: Annotator) -> None:
     walk.photograph('versions')
     with walk.step('predict the items'):
         press_button(form.items, 'Predict')
-        until(lambda: not form.items._running, 'the predictions')
+        until(lambda: not form.items.is_running, 'the predictions')
     walk.show(form.items)
     walk.photograph('predicted')
 

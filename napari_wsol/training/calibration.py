@@ -43,15 +43,20 @@ class Calibration:
 
 
 def calibrate(
-    network: Localizer, scanner: Scanner, views: Sequence[View]
+    network: Localizer,
+    scanner: Scanner,
+    views: Sequence[View],
+    roi_share: float | None = None,
 ) -> Calibration:
     """Fit both temperatures and the threshold on validation labels.
 
     Temperatures minimise the cross-entropy (Guo et al., ICML 2017) of image
     labels and of field pixels. The threshold is the one nearest to one half
     at which the mean Dice of field foreground and background is within 0.5 %
-    of its best. Without held-out fields, pixels keep temperature 1 and
-    threshold 0.5. No mask is looked at.
+    of its best. Without held-out fields, pixels keep temperature 1, and the
+    threshold is the one that marks ``roi_share`` of all pixels of the images
+    with a region of interest; 0.5 where that share is None. No mask is looked
+    at.
     """
     scans = list(scanner.scan(network, views))
     figures = figures_of(scans, network)
@@ -61,7 +66,12 @@ def calibrate(
     )
     probability, foreground = _field_pixels(scans, network.roi)
     if len(set(foreground.tolist())) < 2:
-        return Calibration(1.0, image_temperature, 0.5, figures)
+        threshold = (
+            0.5
+            if roi_share is None
+            else share_threshold(_roi_pixels(scans, network.roi), roi_share)
+        )
+        return Calibration(1.0, image_temperature, threshold, figures)
     odds = _binary_logits(probability)
     pixel_temperature = best_temperature(odds, foreground.astype(np.int64))
     calibrated = 1 / (1 + np.exp(-odds[:, 1] / pixel_temperature))
@@ -104,6 +114,18 @@ def best_threshold(
     return round(float(good[np.argmin(np.abs(good - 0.5))]), 3)
 
 
+def share_threshold(probability: Floats, share: float) -> float:
+    """The threshold that ``share`` of some pixels reach, not quite 0 or 1.
+
+    No image need have this share, only all of them together.
+    """
+    if not len(probability):
+        return 0.5
+    least, most = float(THRESHOLDS[0]), float(THRESHOLDS[-1])
+    turn = float(np.quantile(probability, 1 - share))
+    return round(min(max(turn, least), most), 3)
+
+
 def _dice(found: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> float:
     both = int((found & truth).sum())
     return 2 * both / max(1, int(found.sum()) + int(truth.sum()))
@@ -117,6 +139,16 @@ def _image_logits(
     logits = np.array([scan.logits[present] for scan in labelled], float)
     labels = [present.index(scan.view.label) for scan in labelled]
     return logits, np.array(labels, np.int64)
+
+
+def _roi_pixels(scans: Sequence[Scan], roi: list[int]) -> Floats:
+    """ROI probability of all pixels of the images with a ROI class."""
+    found = [
+        (1 - scan.pixel[0]).ravel().astype(float)
+        for scan in scans
+        if scan.view.label in roi
+    ]
+    return np.concatenate([np.zeros(0), *found])
 
 
 def _field_pixels(

@@ -227,8 +227,9 @@ class TrainingConfig(BaseModel):
         0.5,
         gt=0,
         lt=1,
-        description="Share of the images' pixels that is taken to be ROI, "
-        'where no parent tells: it parts those above from those below.',
+        description="Share of the images' pixels that is taken to be ROI "
+        'where neither fields nor a parent tell: of pseudo-labels and of the '
+        "model's mask.",
     )
     foreground_confidence: float = Field(
         0.7, gt=0, lt=1, description='From which value on it is sure ROI.'

@@ -8,7 +8,6 @@ from napari_wsol.errors import BadInputError
 from napari_wsol.models.folder import ModelFolder
 from napari_wsol.models.loading import save_model
 from napari_wsol.models.localizer import Localizer
-from napari_wsol.training.calibration import calibrate
 from napari_wsol.training.progress import (
     LAST,
     chosen_weights,
@@ -71,7 +70,7 @@ def conclude(training: Training, run: Path) -> ModelFolder:
         training.table, share=config.validation_share, seed=config.seed
     )
     scanner = Scanner(training.normalization, config.mpp, margin=config.margin)
-    found = calibrate(network, scanner, training.views(held_out))
+    found = training.calibrated(network, scanner, training.views(held_out))
     card = training.card(network, found)
     limit = f'Its training was finished early, in the stage "{stage.name}".'
     return save_model(

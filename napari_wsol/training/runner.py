@@ -280,7 +280,9 @@ class Training:
                 )
             networks[stage.name] = network
         if is_first():
-            card = self.card(network, calibrate(network, scanner, validation))
+            card = self.card(
+                network, self.calibrated(network, scanner, validation)
+            )
             folder = save_model(output / 'model', card, network, replace=True)
             yield StageDone('model', str(folder.path))
 
@@ -412,6 +414,19 @@ class Training:
         if stage.bands == 'confidence':
             return calibrate(teacher, scanner, validation).raw_threshold
         return None
+
+    def calibrated(
+        self, network: Localizer, scanner: Scanner, validation: list[View]
+    ) -> Calibration:
+        """What makes a trained network's numbers mean what they say.
+
+        Where all that the images tell is their class, the share of regions
+        is the stated one, as it is for pseudo-labels.
+        """
+        config = self.config
+        assumed = config.guided and config.teacher != PARENT
+        share = config.roi_share if assumed else None
+        return calibrate(network, scanner, validation, share)
 
     def _bands(self, kind: BandKind, turns_at: float | None) -> Bands:
         config = self.config

@@ -105,6 +105,11 @@ class ItemsPanel(Section):
         self._summarize()
 
     @property
+    def is_running(self) -> bool:
+        """Whether the model is being asked about the items."""
+        return self.predict.is_running
+
+    @property
     def selected_keys(self) -> tuple[str, ...]:
         """Keys of the selected rows, while the table listens to keys."""
         if not self.table.hasFocus():

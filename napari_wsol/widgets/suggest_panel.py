@@ -97,6 +97,11 @@ class SuggestPanel(Section):
         self._start_again()
 
     @property
+    def is_running(self) -> bool:
+        """Whether suggestions are being looked for."""
+        return self._button.is_running
+
+    @property
     def current(self) -> Suggestion | None:
         """The suggestion that was flown to and awaits its answer."""
         item = self._list.currentItem()

@@ -54,6 +54,11 @@ class AskButton(QPushButton):
         self._text, self._running = text, False
         self.clicked.connect(self._press)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the model is being asked."""
+        return self._running
+
     def begin(self) -> None:
         """Show that the model is being asked."""
         self._running = True

@@ -6,6 +6,7 @@ import pytest
 from napari_wsol.training.calibration import (
     best_temperature,
     best_threshold,
+    share_threshold,
 )
 
 RNG = np.random.default_rng(0)
@@ -30,3 +31,16 @@ def test_the_threshold_lies_between_two_apart_groups(low, high, expected):
     assert best_threshold(probability, foreground) == pytest.approx(
         expected, abs=0.011
     )
+
+
+@pytest.mark.parametrize(('share', 'expected'), [(0.5, 0.5), (0.2, 0.8)])
+def test_a_share_of_pixels_reaches_its_threshold(share, expected):
+    probability = np.linspace(0, 1, 1001)
+    assert share_threshold(probability, share) == pytest.approx(expected)
+
+
+def test_maps_without_contrast_leave_a_threshold_to_be_moved():
+    """0 would mark everything for ever, and 1 nothing."""
+    assert share_threshold(np.ones(9), 0.5) == 0.95
+    assert share_threshold(np.zeros(9), 0.5) == 0.05
+    assert share_threshold(np.zeros(0), 0.5) == 0.5

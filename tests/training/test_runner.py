@@ -12,15 +12,19 @@ from safetensors.torch import load_file
 
 from napari_wsol.errors import BadInputError, WsolError
 from napari_wsol.models.loading import load_model
+from napari_wsol.training.calibration import share_threshold
 from napari_wsol.training.config import TrainingConfig
 from napari_wsol.training.loop import EpochDone, StepDone
 from napari_wsol.training.recipes import configure, fine_tuning
 from napari_wsol.training.runner import (
     StageDone,
+    Training,
     train,
     with_guide,
     with_working_mpp,
 )
+from napari_wsol.training.scanning import Scanner
+from napari_wsol.training.splitting import training_and_validation
 from napari_wsol.training.table import read_table
 
 TINY = {
@@ -145,7 +149,26 @@ def test_without_a_negative_class_both_regions_are_everywhere(table, tmp_path):
     list(train(_images_only(table, tmp_path), run, tmp_path / 'run'))
     card = load_model(tmp_path / 'run' / 'model').card
     assert card.architecture.pixel_head == 'class-maps'
-    assert card.threshold == 0.5
+
+
+@pytest.mark.parametrize('stated', [{'roi_share': 0.25}, {'guided': False}])
+def test_image_labels_alone_mark_the_stated_share(table, tmp_path, stated):
+    """Of all held-out pixels together; without a guide, it is one half."""
+    source = _images_only(table, tmp_path)
+    run = config(negative_class=None, epochs=1, method='cam', **stated)
+    list(train(source, run, tmp_path / 'run'))
+    model = load_model(tmp_path / 'run' / 'model')
+    training = Training.of(read_table(source), run)
+    _, held_out = training_and_validation(training.table)
+    scanner = Scanner(training.normalization, 1.0, margin=run.margin)
+    scans = scanner.scan(model.network, training.views(held_out))
+    foreground = np.concatenate([1 - scan.pixel[0].ravel() for scan in scans])
+    expected = (
+        share_threshold(foreground, stated['roi_share'])
+        if 'roi_share' in stated
+        else 0.5
+    )
+    assert model.card.threshold == pytest.approx(expected, abs=0.002)
 
 
 SMALL = {
