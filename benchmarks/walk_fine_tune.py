@@ -53,6 +53,7 @@ KEYS = {
 MPP = '1.0'
 """Their files state none; their glands have the usual size at this one."""
 
+PROJECT = 'Colon biopsies'
 FIELD = 48
 """Side of a field in µm, and here in pixels too."""
 
@@ -247,11 +248,14 @@ def open_images(walk: Walk, annotator: Annotator) -> None:
 
 def make_project(walk: Walk, annotator: Annotator, place: str) -> None:
     """Press *New...*, fill in the form that comes, take up the images."""
+    taken = Path(place).expanduser() / PROJECT
+    if taken.exists():
+        raise SystemExit(f'"{taken}" is there already: remove it first.')
 
     def fill() -> None:
         dialog = QApplication.activeModalWidget()
         assert isinstance(dialog, NewProjectDialog)
-        dialog.name.setText('Colon biopsies')
+        dialog.name.setText(PROJECT)
         dialog.place.setText(place)
         dialog.side.setValue(FIELD)
         walk.photograph('new-project', dialog)
