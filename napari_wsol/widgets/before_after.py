@@ -146,12 +146,18 @@ class BeforeAfter(QObject):
         self._masks['after'].show_right(column)
 
     def remove(self) -> None:
-        """Take the layers away; show again what they hid of this image."""
+        """Take the layers away; show again what they hid of this image.
+
+        Nothing can be shown afterwards: Qt would keep this and the layers as
+        long as the parent lives.
+        """
         self.stop()
         for layer in self.layers.values():
             self._viewer.layers.remove(layer)
         for layer in self._hidden if self._source.visible else ():
             layer.visible = True
+        self._masks.clear()
+        self.deleteLater()
 
     def leave_after(self) -> None:
         """Leave the new mask in the viewer and take the old one away."""

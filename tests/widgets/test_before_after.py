@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtCore import QEvent, QObject
 
 from napari_wsol.widgets.before_after import DIVIDER, BeforeAfter
 from napari_wsol.widgets.jobs import Found
@@ -160,6 +163,20 @@ def test_without_an_old_model_there_is_one_mask(viewer, source, tmp_path):
     masks.remove()
     assert list(viewer.layers) == [source]
     assert viewer.mouse_drag_callbacks == napari_s_own
+
+
+def test_masks_taken_away_are_gone_though_the_parent_lives_on(
+    viewer, source, tmp_path, qapp
+):
+    parent = QObject()
+    masks = BeforeAfter(viewer, source, found(tmp_path, 'n', ramp()), parent)
+    layer = weakref.ref(masks.layers['after'])
+    masks.remove()
+    del masks
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    gc.collect()
+    assert layer() is None
+    assert not parent.children()
 
 
 def test_earlier_results_over_the_image_are_hidden_meanwhile(
