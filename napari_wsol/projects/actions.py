@@ -143,17 +143,22 @@ def set_mpp(state: State, keys: Iterable[str], mpp: float) -> Step:
     return step(state, f'Pixel size of {_counted(after)}', after)
 
 
-def move_field(state: State, key: str, box: Box) -> Step:
-    """Put a field elsewhere in its image."""
-    item, box = state.items[key], rounded(box)
-    if item.field is None:
-        raise BadInputError('A whole image cannot be moved.')
-    if state.by_place.get((item.image, box), key) != key:
-        raise BadInputError(
-            f'There is already a field at this place of "{item.image.name}". '
-            'Remove one of the two.'
-        )
-    return step(state, 'Move a field', {key: replace(item, field=box)})
+def move_fields(state: State, boxes: Mapping[str, Box]) -> Step:
+    """Put fields elsewhere in their images, all or none of them."""
+    after: dict[str, Item] = {}
+    for key, box in boxes.items():
+        item = replace(state.items[key], field=rounded(box))
+        if state.items[key].field is None:
+            raise BadInputError('A whole image cannot be moved.')
+        there = state.by_place.get(item.place)
+        moved_there = item.place in {other.place for other in after.values()}
+        if moved_there or (there is not None and there not in boxes):
+            raise BadInputError(
+                'There is already a field at this place of '
+                f'"{item.image.name}". Remove one of the two.'
+            )
+        after[key] = item
+    return step(state, f'Move {_counted(after, "field")}', after)
 
 
 def remove(state: State, keys: Iterable[str]) -> Step:

@@ -290,15 +290,15 @@ class Project:
         """Note the pixel size of images whose files state none, in µm."""
         self._do(actions.set_mpp(self._state, keys, mpp))
 
-    def move_field(self, key: str, box: Box) -> None:
-        """Move or resize a field.
+    def move_fields(self, boxes: Mapping[str, Box]) -> None:
+        """Move or resize fields in one step, by their keys.
 
         Raises
         ------
         BadInputError
-            Where another item has that very place.
+            Where another item has the very place of one; none is moved then.
         """
-        self._do(actions.move_field(self._state, key, box))
+        self._do(actions.move_fields(self._state, boxes))
 
     def remove(self, keys: Iterable[str]) -> None:
         """Take items out of the project; image files stay."""

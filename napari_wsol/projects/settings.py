@@ -18,7 +18,18 @@ from napari_wsol.inference.colours import BACKGROUND_COLOUR, CLASS_COLOURS
 
 PROJECT_VERSION = 1
 
+FIELD_PX = 64
+"""Side of a stamped field as the model sees it, in its own pixels."""
+
 Side = Literal['train', 'val']
+
+
+def field_side_um(mpp: float | None) -> float:
+    """Side in µm of a field for a model that looks with ``mpp`` µm/px.
+
+    A model that looks pixel by pixel gets the side for 1 µm/px.
+    """
+    return FIELD_PX * (mpp or 1.0)
 
 
 class _Frozen(BaseModel):
@@ -49,7 +60,7 @@ class ProjectSettings(_Frozen):
         'project where it can be; None: the encoder.',
     )
     field_side_um: float = Field(
-        64.0, gt=0, description='Side of a stamped field.'
+        field_side_um(None), gt=0, description='Side of a stamped field.'
     )
     held_out_share: float = Field(0.2, gt=0, lt=1)
     seed: int = 0

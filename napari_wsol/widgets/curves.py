@@ -36,14 +36,14 @@ TITLES = {
     'background': 'Doubt on the rest',
     'masked': 'Each part alone',
     'pixels': 'Marked pixels',
-    'cells': 'Class by place',
+    'cells': 'Field class',
     'seeds': 'Seeds',
     'size': 'Mask size',
     'affinity': 'Edges of the mask',
     'loss': 'All terms',
     'total': 'All terms',
-    'validation_error': 'Held out: wrong, %',
-    'validation_field_error': 'Held out: area, %',
+    'validation_error': 'Wrong class, %',
+    'validation_field_error': 'Wrong area, %',
 }
 
 
@@ -140,7 +140,10 @@ class _Plot(QWidget):
         self._title.setSizePolicy(
             QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed
         )
-        self._title.setToolTip(name.replace('_', ' '))
+        told = name.replace('_', ' ')
+        if _is_held_out(name):
+            told += ': on held-out items, which teach nothing'
+        self._title.setToolTip(told)
         self._view = pg.PlotWidget()
         self._view.setFixedHeight(HEIGHT)
         self._view.setMinimumWidth(80)

@@ -216,13 +216,9 @@ class FieldsLayer(QObject):
         labelling = self._labelling
         if gone:
             labelling.attempt(lambda project: project.remove(gone))
-        for key, box in moved.items():
-            if box is not None:
-                labelling.attempt(
-                    lambda project, key=key, box=box: project.move_field(
-                        key, box
-                    )
-                )
+        boxes = {key: box for key, box in moved.items() if box is not None}
+        if boxes:
+            labelling.attempt(lambda project: project.move_fields(boxes))
         made = (
             labelling.add_field(
                 self._path, box, labelling.current, self._mpp()

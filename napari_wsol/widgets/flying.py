@@ -23,6 +23,9 @@ __all__ = ['fly_to', 'open_image', 'opened_image', 'show_only']
 _MARGIN = 1.15
 """How much wider than a whole image the view becomes."""
 
+_WENT = 'went_with_image'
+"""Notes on a layer that it was hidden when its image was left."""
+
 _SURROUNDINGS = 2.5
 """How much wider than a field the view becomes."""
 
@@ -113,9 +116,10 @@ def fly_to(viewer: Viewer, path: Path, box: Box | None = None) -> Image:
 def show_only(viewer: Viewer, image: Image) -> None:
     """Show an image, and hide the others that would lie over it.
 
-    Layers that belong to an image (results, fields) go with it; layers of
-    the user's that are no images stay as they are. With napari's grid
-    nothing lies over anything, so nothing is hidden.
+    Layers that belong to an image (results, fields) go with it, and those
+    that went come back with it; layers of the user's that are no images stay
+    as they are. With napari's grid nothing lies over anything, so nothing is
+    hidden.
     """
     if viewer.canvas.grid.enabled:
         image.visible = True
@@ -125,7 +129,9 @@ def show_only(viewer: Viewer, image: Image) -> None:
         if layer is image:
             layer.visible = True
         elif 'role' in noted:
-            if noted.get('source_id') != str(image.unique_id):
-                layer.visible = False
+            if noted.get('source_id') == str(image.unique_id):
+                layer.visible = noted.pop(_WENT, False) or layer.visible
+            elif layer.visible:
+                layer.visible, noted[_WENT] = False, True
         elif isinstance(layer, Image):
             layer.visible = False

@@ -21,7 +21,7 @@ from napari_wsol.errors import WsolError
 from napari_wsol.models.folder import ModelFolder
 from napari_wsol.models.library import list_models
 from napari_wsol.projects.project import Project
-from napari_wsol.projects.settings import ProjectSettings
+from napari_wsol.projects.settings import FIELD_PX, field_side_um
 from napari_wsol.widgets.texts import Message, compact_combo, text_label
 from napari_wsol.widgets.wording import plain_class
 
@@ -75,8 +75,10 @@ class NewProjectDialog(QDialog):
         self.side.setRange(1, 5000)
         self.side.setDecimals(0)
         self.side.setSuffix(' µm')
-        self.side.setValue(ProjectSettings(name='-').field_side_um)
-        self.side.setToolTip('How high and wide a stamped field is.')
+        self.side.setToolTip(
+            'How high and wide a stamped field is; the model proposes '
+            f'{FIELD_PX} of its own pixels.'
+        )
         form = QFormLayout()
         form.addRow('Name', self.name)
         form.addRow('In the folder', where)
@@ -147,8 +149,12 @@ class NewProjectDialog(QDialog):
         self.accept()
 
     def _take_model(self) -> None:
-        """Propose the classes of the model, what is to be marked first."""
+        """Propose the model's classes, what is to be marked first, and side.
+
+        The side is that which the model sees in ``FIELD_PX`` of its pixels.
+        """
         model = self.model
+        self.side.setValue(field_side_um(model and model.card.mpp))
         if model is not None:
             negative = model.card.negative_class
             names = sorted(

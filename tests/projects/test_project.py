@@ -70,6 +70,23 @@ def test_a_field_on_the_same_place_gets_the_new_label(project, images):
     assert labels_of(project) == {key: 'malignant'}
 
 
+def test_fields_move_together_or_not_at_all(project, images):
+    one, two, rest = (
+        project.add_field(images[0], Box(0, x, 4, 4), 'benign', mpp=1)
+        for x in (0, 8, 16)
+    )
+    project.move_fields({one: Box(0, 8, 4, 4), two: Box(0, 0, 4, 4)})
+    assert project.items[one].field == Box(0, 8, 4, 4)
+    assert project.items[two].field == Box(0, 0, 4, 4)
+    with pytest.raises(BadInputError, match='already a field'):
+        project.move_fields({one: Box(9, 9, 4, 4), two: Box(0, 16, 4, 4)})
+    assert project.items[one].field == Box(0, 8, 4, 4)
+    project.undo()
+    assert project.items[one].field == Box(0, 0, 4, 4)
+    assert project.items[two].field == Box(0, 8, 4, 4)
+    assert project.items[rest].field == Box(0, 16, 4, 4)
+
+
 def test_what_does_not_exist_is_refused(project, images):
     with pytest.raises(BadInputError, match='no class "tumour".*benign'):
         project.add_field(images[0], Box(0, 0, 4, 4), 'tumour', mpp=None)
@@ -90,7 +107,7 @@ def test_every_step_is_undone_and_done_again(project, images):
     step()
     field = project.add_field(images[0], Box(0, 0, 4, 4), 'malignant', mpp=1)
     step()
-    project.move_field(field, Box(2, 2, 6, 6))
+    project.move_fields({field: Box(2, 2, 6, 6)})
     step()
     project.add_class('polyp', '#123456')
     step()
