@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from napari_wsol.methods.method import Batch
-from napari_wsol.methods.terms import IGNORE
+from napari_wsol.methods.terms import IGNORE, partial_cross_entropy
 from napari_wsol.models.localizer import Localizer
 
 
@@ -51,6 +51,39 @@ def pixel_labels(network: Localizer, batch: Batch) -> Tensor:
     """``(B, H, W)``: fully negative images are background in every pixel."""
     negative = is_negative(network, batch.labels)[:, None, None]
     return batch.pixels.masked_fill(negative, 0)
+
+
+def pixel_terms(
+    logits: Tensor,
+    labels: Tensor,
+    in_field: Tensor,
+    weights: tuple[float, float],
+    easiness: Tensor | None = None,
+) -> dict[str, Tensor]:
+    """What labelled pixels teach: ``'fields'``, and ``'pixels'`` beside them.
+
+    Each is a mean of its own: fields are always right but small, so that
+    among the pseudo-labels around them they would hardly count.
+
+    Parameters
+    ----------
+    logits, labels
+        ``(B, K, H, W)``, and ``(B, H, W)`` as channels of them.
+    in_field
+        ``(B, H, W)``, as in ``Batch``.
+    weights
+        Of the term of pixels, and of that of fields.
+    easiness
+        ``(B, H, W)`` weight of each pixel that lies in no field.
+    """
+    pixel_weight, field_weight = weights
+    beside = labels.masked_fill(in_field, IGNORE)
+    within = labels.masked_fill(~in_field, IGNORE)
+    return {
+        'pixels': pixel_weight
+        * partial_cross_entropy(logits, beside, easiness),
+        'fields': field_weight * partial_cross_entropy(logits, within),
+    }
 
 
 def as_channels(labels: Tensor, logits: Tensor) -> Tensor:

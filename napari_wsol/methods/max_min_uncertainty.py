@@ -13,6 +13,7 @@ from napari_wsol.methods.labels import (
     cell_labels,
     is_positive,
     pixel_labels,
+    pixel_terms,
 )
 from napari_wsol.methods.method import Batch, Method, encoder_maps
 from napari_wsol.methods.second_look import (
@@ -58,8 +59,8 @@ class MaxMinUncertainty(Method):
         vanishing, and pulls both towards one half.
     sigma_start, sigma_step, sigma_end
         The threshold inside the class-map mask, per epoch.
-    pixel_weight
-        Weight of what fields and pseudo-labels say of pixels.
+    pixel_weight, field_weight
+        Weight of what pseudo-labels say of pixels, and of what fields do.
     detach_background
         Whether the background's uncertainty stops at the mask and teaches
         the classifier alone.
@@ -76,6 +77,7 @@ class MaxMinUncertainty(Method):
     sigma_step: float = 0.001
     sigma_end: float = 0.2
     pixel_weight: float = 1.0
+    field_weight: float = 1.0
     detach_background: bool = False
 
     def __post_init__(self) -> None:
@@ -132,8 +134,11 @@ class MaxMinUncertainty(Method):
                 batch.labels[positive],
             )
         )
-        terms['pixels'] = self.pixel_weight * partial_cross_entropy(
-            logits, as_channels(pixels, logits)
+        terms |= pixel_terms(
+            logits,
+            as_channels(pixels, logits),
+            without_margin(batch.in_field, batch.margin),
+            (self.pixel_weight, self.field_weight),
         )
         if network.negative_class is not None:
             terms['cells'] = self.pixel_weight * partial_cross_entropy(

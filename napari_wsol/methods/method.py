@@ -24,6 +24,8 @@ class Batch:
         ``(B, H, W)`` class of each pixel that lies in a labelled field (or
         carries a pseudo-label), -1 elsewhere; in classes of the localizer's
         pixel head, 0 being background.
+    in_field
+        ``(B, H, W)`` whether that class is a field's, and so is certain.
     seeds
         ``(B, H, W)`` in [0, 1], a localization map of an earlier network
         from which seeds are drawn; NaN where unknown. None where there is
@@ -40,6 +42,7 @@ class Batch:
     images: Tensor
     labels: Tensor
     pixels: Tensor
+    in_field: Tensor
     seeds: Tensor | None = None
     features: list[Tensor] | None = None
     margin: int = 0

@@ -16,6 +16,7 @@ from napari_wsol.methods.labels import (
     is_positive,
     localizer_labels,
     pixel_labels,
+    pixel_terms,
 )
 from napari_wsol.methods.method import Batch, Method
 from napari_wsol.methods.second_look import background_loss, foreground_loss
@@ -71,9 +72,9 @@ class MinMaxEntropy(Method):
         sigma_e: a pass is trusted by ``exp(-t / sigma_e)`` at most.
     erase_from
         First epoch, from 0, with erasing.
-    pixel_weight
-        Weight of what fields, pseudo-labels and fully negative images say
-        of pixels.
+    pixel_weight, field_weight
+        Weight of what pseudo-labels and fully negative images say of
+        pixels, and of what fields do.
 
     Notes
     -----
@@ -92,6 +93,7 @@ class MinMaxEntropy(Method):
     erasing_decay: float = 10.0
     erase_from: int = 1
     pixel_weight: float = 1.0
+    field_weight: float = 1.0
 
     def __post_init__(self) -> None:
         self.is_erasing = self.erasings > 0 and self.erase_from <= 0
@@ -123,10 +125,11 @@ class MinMaxEntropy(Method):
                 network.image_scores(cells), batch.labels
             ),
             'localizer': losses.sum() / labelled,
-            'pixels': self.pixel_weight
-            * partial_cross_entropy(
+            **pixel_terms(
                 first.logits,
                 as_channels(pixel_labels(network, batch), first.logits),
+                batch.in_field,
+                (self.pixel_weight, self.field_weight),
             ),
         }
         positive = is_positive(network, batch.labels)

@@ -15,6 +15,7 @@ from napari_wsol.methods.labels import (
     as_channels,
     is_negative,
     is_positive,
+    pixel_terms,
 )
 from napari_wsol.methods.method import Batch, Method, encoder_maps
 from napari_wsol.methods.seeds import draw_seeds
@@ -48,8 +49,8 @@ class NegativeEvidence(Method):
         Side, in px, of the square that each becomes; odd.
     seed_weight
         lambda.
-    pixel_weight
-        Weight of what fields and pseudo-labels say of pixels.
+    pixel_weight, field_weight
+        Weight of what pseudo-labels say of pixels, and of what fields do.
     size_weight
         Weight of a log-barrier that keeps some foreground and some
         background in each image with a ROI; off in the paper.
@@ -63,6 +64,7 @@ class NegativeEvidence(Method):
     seed_size: int = 3
     seed_weight: float = 1.0
     pixel_weight: float = 1.0
+    field_weight: float = 1.0
     size_weight: float = 0.0
     affinity_weight: float = 0.0
     affinity_colour: float = 0.3
@@ -93,8 +95,12 @@ class NegativeEvidence(Method):
             * partial_cross_entropy(
                 logits, self._seeds(network, batch, features[-1], logits)
             ),
-            'pixels': self.pixel_weight
-            * partial_cross_entropy(logits, as_channels(known, logits)),
+            **pixel_terms(
+                logits,
+                as_channels(known, logits),
+                _core(batch.in_field, batch),
+                (self.pixel_weight, self.field_weight),
+            ),
         }
         if network.negative_class is not None:
             nothing = torch.full_like(known, IGNORE)

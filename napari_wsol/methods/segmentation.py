@@ -12,6 +12,7 @@ from napari_wsol.methods.labels import (
     is_negative,
     is_positive,
     pixel_labels,
+    pixel_terms,
 )
 from napari_wsol.methods.method import Batch, Method, encoder_maps
 from napari_wsol.methods.second_look import (
@@ -29,13 +30,13 @@ class Segmentation(Method):
 
     Parameters
     ----------
-    pixel_weight
-        Weight of the labelled pixels.
+    pixel_weight, field_weight
+        Weight of the pseudo-labelled pixels, and of those of fields.
     easy_weighting
         Weight each pixel by how easy its label is under the network itself
         (OEEM, MICCAI 2022): a label that the rest of the data contradicts
-        is likely wrong. Fully negative images are certain: theirs count
-        fully.
+        is likely wrong. Fields and fully negative images are certain: theirs
+        count fully.
     masked_weight
         Weight of a second look of the classifier through the detached mask:
         sure of the foreground, unsure of the background (as in
@@ -45,6 +46,7 @@ class Segmentation(Method):
     """
 
     pixel_weight: float = 1.0
+    field_weight: float = 1.0
     easy_weighting: bool = True
     masked_weight: float = 0.0
     uncertainty: Uncertainty = 'surrogate'
@@ -66,8 +68,13 @@ class Segmentation(Method):
             'classifier': partial_cross_entropy(
                 network.image_scores(inner), batch.labels
             ),
-            'pixels': self.pixel_weight
-            * partial_cross_entropy(logits, labels, weight),
+            **pixel_terms(
+                logits,
+                labels,
+                batch.in_field,
+                (self.pixel_weight, self.field_weight),
+                weight,
+            ),
         }
         if network.negative_class is not None:
             terms['cells'] = self.pixel_weight * partial_cross_entropy(

@@ -22,6 +22,7 @@ from napari_wsol.training.crops import (
     Crop,
     draw_crop,
     read_image,
+    read_in_field,
     read_pixels,
     read_seeds,
 )
@@ -144,10 +145,11 @@ class Sampler:
     def labelled(self, looks: Sequence[Look], images: Tensor) -> Batch:
         """Images in [0, 1] with all that is known of them."""
         side, margin = self.side, self.margin
-        pixels = [
-            read_pixels(look.view, look.crop, side, margin, self.roi)
-            for look in looks
+        where = [
+            (look.view, look.crop, side, margin, self.roi) for look in looks
         ]
+        pixels = [read_pixels(*place) for place in where]
+        in_field = [read_in_field(*place) for place in where]
         seeds = None
         if any(view.seeds is not None for view in self.views):
             seeds = torch.from_numpy(
@@ -162,6 +164,7 @@ class Sampler:
             self.normalised(images),
             torch.tensor([look.view.label for look in looks]),
             torch.from_numpy(np.stack(pixels)),
+            torch.from_numpy(np.stack(in_field)),
             seeds=seeds,
             margin=margin,
         )

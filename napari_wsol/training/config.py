@@ -146,6 +146,7 @@ class TrainingConfig(BaseModel):
     foreground_weight: float = Field(1.0, ge=0)
     background_weight: float = 1e-7
     pixel_weight: float = 1.0
+    field_weight: float = 1.0
     barrier_start: float = 5.0
     area_target: tuple[float, float] | None = Field(
         None, description='Least and most share of an image that is ROI.'

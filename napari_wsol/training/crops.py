@@ -15,6 +15,7 @@ from napari_wsol.slides.slide import RGB
 from napari_wsol.training.views import (
     PixelMap,
     View,
+    field_classes,
     opened,
     pixel_classes,
     seed_map,
@@ -82,6 +83,15 @@ def read_pixels(
     """``(side, side)`` pixel classes, -1 where unknown and in the margin."""
     pixels = pixel_classes(view, crop.box, side, side, roi)
     return crop.turned(_inside(pixels, margin, IGNORE))
+
+
+def read_in_field(
+    view: View, crop: Crop, side: int, margin: int, roi: list[int]
+) -> npt.NDArray[np.bool_]:
+    """``(side, side)`` whether those classes are fields'."""
+    classes = field_classes(view, crop.box, side, side, roi)
+    known: npt.NDArray[np.bool_] = classes != IGNORE
+    return crop.turned(_inside(known, margin, False))
 
 
 def read_seeds(

@@ -261,6 +261,7 @@ class _Stage:
                         batch.images,
                         batch.labels,
                         batch.pixels,
+                        batch.in_field,
                         batch.seeds,
                         batch.features,
                     )

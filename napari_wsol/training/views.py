@@ -163,10 +163,19 @@ def pixel_classes(
     all 1 where the localizer does not tell them apart). Fields win over
     pseudo-labels.
     """
+    fields = field_classes(view, box, height, width, roi)
+    if view.pseudo is None:
+        return fields
+    pseudo = _pseudo(view, box, height, width)
+    return np.where(fields == IGNORE, pseudo, fields)
+
+
+def field_classes(
+    view: View, box: Box, height: int, width: int, roi: list[int]
+) -> PixelMap:
+    """The same of pixels in fields alone."""
     classes = np.full((height, width), IGNORE, np.int64)
     step_y, step_x = box.height / height, box.width / width
-    if view.pseudo is not None:
-        classes[:] = _pseudo(view, box, height, width)
     for field in view.fields:
         y0 = round((field.box.y - box.y) / step_y)
         y1 = round((field.box.bottom - box.y) / step_y)

@@ -36,6 +36,7 @@ TITLES = {
     'background': 'Doubt on the rest',
     'masked': 'Each part alone',
     'pixels': 'Marked pixels',
+    'fields': 'Fields',
     'cells': 'Field class',
     'seeds': 'Seeds',
     'size': 'Mask size',

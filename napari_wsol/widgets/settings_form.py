@@ -55,6 +55,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     'Terms of the loss': (
         'pixel_weight',
+        'field_weight',
         'masked_weight',
         'foreground_weight',
         'background_weight',

@@ -45,7 +45,10 @@ def make_batch() -> MakeBatch:
         generator = torch.Generator().manual_seed(1)
         count = len(labels)
         shape = (count, side, side)
-        given = {'pixels': torch.full(shape, -1)} | given
+        given = {
+            'pixels': torch.full(shape, -1),
+            'in_field': torch.zeros(shape, dtype=torch.bool),
+        } | given
         images = torch.randn(count, 3, side, side, generator=generator)
         return Batch(images, torch.tensor(labels), **given)
 

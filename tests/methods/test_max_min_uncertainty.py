@@ -30,6 +30,7 @@ def batch(labels, pixels=-1):
         torch.randn(count, 3, 64, 64),
         torch.tensor(labels),
         torch.full((count, 64, 64), pixels),
+        torch.zeros(count, 64, 64, dtype=torch.bool),
     )
 
 
@@ -37,7 +38,7 @@ def test_two_regions_everywhere_has_a_barrier_on_both_sizes():
     terms = MaxMinUncertainty().terms(network(None), batch([0, 1]))
     assert set(terms) == {
         'classifier', 'localizer', 'foreground', 'background', 'size',
-        'pixels',
+        'pixels', 'fields',
     }  # fmt: skip
     assert terms['pixels'].item() == 0
     assert all(torch.isfinite(term) for term in terms.values())

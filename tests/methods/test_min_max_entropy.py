@@ -162,7 +162,7 @@ def test_fully_negative_images_are_background_and_never_erased(
     method = MinMaxEntropy()
     method.begin_epoch(network, 1)
     terms = method.terms(network, make_batch([1, 1]))
-    assert terms.keys() == {'classifier', 'localizer', 'pixels'}
+    assert terms.keys() == {'classifier', 'localizer', 'pixels', 'fields'}
     assert terms['pixels'].item() > 0
     told(network, monkeypatch, [[9.0, 0.0, 0.0]] * 2)
     (only,) = erasing(network, make_batch([1, 1]), 4, DECAY)

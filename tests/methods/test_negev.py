@@ -112,7 +112,7 @@ def test_fields_teach_pixels_but_no_pixel_twice(network, make_batch):
 def test_size_and_colour_are_optional(network, make_batch):
     batch = make_batch([0, 1])
     assert NegativeEvidence().terms(network, batch).keys() == {
-        'seeds', 'negatives', 'pixels',
+        'seeds', 'negatives', 'pixels', 'fields',
     }  # fmt: skip
     more = NegativeEvidence(size_weight=1, affinity_weight=1)
     terms = more.terms(network, batch)

@@ -49,6 +49,27 @@ def test_doubtful_labels_cost_less(make_network, make_batch):
     )
 
 
+def test_fields_are_certain_and_count_by_themselves(make_network, make_batch):
+    """However little the network believes them, and however small they are."""
+    network = make_network()
+    pixels = (torch.arange(64) // 8 % 2).expand(2, 64, 64)
+    in_field = torch.zeros(2, 64, 64, dtype=torch.bool)
+    in_field[:, 16:32, 16:32] = True
+    batch = make_batch([0, 2], pixels=pixels, in_field=in_field)
+    easy, plain = (
+        Segmentation(easy_weighting=easy).terms(network, batch)
+        for easy in (True, False)
+    )
+    assert easy['fields'].item() == plain['fields'].item() > 0
+    assert easy['pixels'] < plain['pixels']
+    alone = make_batch(
+        [0, 2], pixels=pixels.masked_fill(~in_field, -1), in_field=in_field
+    )
+    terms = Segmentation(field_weight=2).terms(network, alone)
+    assert terms['pixels'].item() == 0
+    assert terms['fields'].item() == 2 * plain['fields'].item()
+
+
 def test_negative_images_are_certain(make_network, make_batch):
     network, batch = make_network('normal'), make_batch([1, 1])
     plain = pixel_loss(network, batch, easy=False)
@@ -61,7 +82,7 @@ def test_the_second_look_is_optional_and_teaches_the_classifier_alone(
 ):
     network, batch = make_network(), make_batch([0, 2])
     assert Segmentation().terms(network, batch).keys() == {
-        'classifier', 'pixels',
+        'classifier', 'pixels', 'fields',
     }  # fmt: skip
     terms = Segmentation(masked_weight=0.5).terms(network, batch)
     (terms['foreground'] + terms['background']).backward()

@@ -101,6 +101,7 @@ def test_pixels_and_their_labels_move_together(image):
     for batch in sampler(view, scale=1.3).epoch(0):
         x = (batch.images[:, 0] * 255).round()
         known = batch.pixels == 2
+        assert (batch.in_field == known).all()
         assert (x[known] <= 66).all()
         checked += int(known.sum())
     assert checked > 0
