@@ -32,6 +32,7 @@ from napari_wsol.methods.registry import create_method
 from napari_wsol.models.library import find_model
 from napari_wsol.models.loading import load_model, save_model
 from napari_wsol.training.calibration import calibrate
+from napari_wsol.training.cards import card_of
 from napari_wsol.training.loop import fit
 from napari_wsol.training.pseudo_label_files import SUFFIX, write_pseudo_labels
 from napari_wsol.training.recipes import configure, stages_of
@@ -130,7 +131,7 @@ def train_with_masks(
         resume=False,
     ):
         pass
-    card = training.card(network, calibrate(network, scanner, validation))
+    card = card_of(training, network, calibrate(network, scanner, validation))
     save_model(run / 'model', card, network, replace=True)
 
 

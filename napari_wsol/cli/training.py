@@ -235,12 +235,13 @@ def _run(
     # The table is read before torch, which takes seconds to import.
     table = read_table(data, images)
 
+    from napari_wsol.training.checking import check_run
     from napari_wsol.training.loop import EpochDone, StepDone
     from napari_wsol.training.processes import is_first
     from napari_wsol.training.runner import Training
 
     training = Training.of(table, config, init)
-    training.check(output, resume=resume)
+    check_run(training, output, resume=resume)
     if not is_first():
         for _ in training.run(output, resume=resume):
             pass

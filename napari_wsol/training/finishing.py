@@ -8,6 +8,7 @@ from napari_wsol.errors import BadInputError
 from napari_wsol.models.folder import ModelFolder
 from napari_wsol.models.loading import save_model
 from napari_wsol.models.localizer import Localizer
+from napari_wsol.training.cards import card_of
 from napari_wsol.training.progress import (
     LAST,
     chosen_weights,
@@ -71,7 +72,7 @@ def conclude(training: Training, run: Path) -> ModelFolder:
     )
     scanner = Scanner(training.normalization, config.mpp, margin=config.margin)
     found = training.calibrated(network, scanner, training.views(held_out))
-    card = training.card(network, found)
+    card = card_of(training, network, found)
     limit = f'Its training was finished early, in the stage "{stage.name}".'
     return save_model(
         run / 'model',

@@ -12,6 +12,7 @@ from napari_wsol.errors import WsolError
 from napari_wsol.models.loading import LoadedModel
 from napari_wsol.slides.geometry import Box
 from napari_wsol.training.calibration import Calibration
+from napari_wsol.training.cards import card_of
 from napari_wsol.training.finishing import network_of
 from napari_wsol.training.looking import map_of
 from napari_wsol.training.loop import EpochDone
@@ -75,7 +76,9 @@ class Previews:
             network = network_of(
                 training, stage, self._run / stage.name / LAST
             )
-        model = LoadedModel(training.card(network, UNCALIBRATED), network, '')
+        model = LoadedModel(
+            card_of(training, network, UNCALIBRATED), network, ''
+        )
         found, area = map_of(
             model,
             Path(preview.image),

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
 
-from napari_wsol.errors import BadInputError
 from napari_wsol.methods.registry import create_method
 from napari_wsol.models.card import (
-    Architecture,
-    ModelCard,
     Normalization,
-    TrainingRecord,
 )
 from napari_wsol.models.encoders import (
     load_imagenet_weights,
@@ -31,6 +25,8 @@ from napari_wsol.models.localizer import Localizer
 from napari_wsol.training.augmentation import ColourJitter
 from napari_wsol.training.batches import Sampler
 from napari_wsol.training.calibration import Calibration, calibrate
+from napari_wsol.training.cards import card_of
+from napari_wsol.training.checking import UNFINISHED, check_run
 from napari_wsol.training.config import TrainingConfig
 from napari_wsol.training.contrast import Contrast, mark_by_contrast
 from napari_wsol.training.loop import EpochDone, Remark, StepDone, fit
@@ -40,7 +36,6 @@ from napari_wsol.training.recipes import (
     PARENT,
     BandKind,
     Stage,
-    halo_of,
     like_parent,
     stages_of,
 )
@@ -54,9 +49,6 @@ from napari_wsol.training.views import View, make_views, opened
 
 DEFAULT_MPP = 1.0
 """µm per pixel at which a model looks where nothing else is said."""
-
-UNFINISHED = 'config.tmp'
-"""All that is in the folder of a run that was killed as it began."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +96,7 @@ def train(
         Before anything runs, where table, configuration or folder are bad.
     """
     training = Training.of(read_table(source), config, init, features)
-    training.check(output, resume=resume)
+    check_run(training, output, resume=resume)
     return training.run(output, resume=resume)
 
 
@@ -177,48 +169,6 @@ class Training:
         """The encoder's input normalisation."""
         return normalization_of(self.config.encoder)
 
-    def check(self, output: Path, *, resume: bool) -> None:
-        """Say what stands in the way, before anything runs."""
-        config, source = self.config, self.table.source
-        labels = self.table.labels
-        negative = config.negative_class
-        if negative and negative not in (*labels, *(config.classes or ())):
-            raise BadInputError(
-                f'No row of "{source}" is labelled "{negative}", the class '
-                f'said to be fully negative; it has: {", ".join(labels)}.'
-            )
-        if config.classes and (
-            strange := [c for c in labels if c not in config.classes]
-        ):
-            raise BadInputError(
-                f'Rows of "{source}" are labelled {", ".join(strange)}, '
-                'which is none of the classes to tell apart: '
-                f'{", ".join(config.classes)}.'
-            )
-        if len(labels) < 2:
-            raise BadInputError(
-                f'"{source}" has the label "{labels[0]}" only. Two classes '
-                'are needed, or positives and a fully negative class.'
-            )
-        if config.teacher == PARENT and self.init is None:
-            raise BadInputError(
-                'The setting teacher=parent needs a model to start from '
-                '(--init).'
-            )
-        if self.init is not None:
-            theirs = self.parent.card.architecture
-            if (theirs.encoder, theirs.encoder_head) != (
-                config.encoder,
-                config.encoder_head,
-            ):
-                raise BadInputError(
-                    f'The model "{self.parent.card.name}" has another encoder '
-                    f'({_named(theirs)}) than the run ({_named(config)}): '
-                    'choose the same.'
-                )
-        if is_first():
-            _check_folder(output, self._resolved(), resume=resume)
-
     def run(self, output: Path, *, resume: bool) -> Iterator[TrainingEvent]:
         """All stages; see ``train``."""
         config = self.config
@@ -226,7 +176,7 @@ class Training:
         if is_first():
             output.mkdir(parents=True, exist_ok=True)
             unfinished = output / UNFINISHED
-            unfinished.write_text(json.dumps(self._resolved()))
+            unfinished.write_text(json.dumps(self.resolved))
             unfinished.replace(output / 'config.json')
         train_rows, held_out = training_and_validation(
             self.table, share=config.validation_share, seed=config.seed
@@ -280,8 +230,8 @@ class Training:
                 )
             networks[stage.name] = network
         if is_first():
-            card = self.card(
-                network, self.calibrated(network, scanner, validation)
+            card = card_of(
+                self, network, self.calibrated(network, scanner, validation)
             )
             folder = save_model(output / 'model', card, network, replace=True)
             yield StageDone('model', str(folder.path))
@@ -442,63 +392,14 @@ class Training:
                 )
         return Bands(kind, *shares, turns_at, config.roi_share)
 
-    def _resolved(self) -> dict[str, object]:
+    @property
+    def resolved(self) -> dict[str, object]:
+        """What a run is, so that another does not go on with its folder."""
         return {
             'training': self.config.model_dump(),
             'classes': list(self.classes),
             'data': self.table.digest,
         }
-
-    @property
-    def _marked(self) -> list[str]:
-        """The classes of regions of interest."""
-        negative = self.config.negative_class
-        return [name for name in self.classes if name != negative]
-
-    def card(self, network: Localizer, calibration: Calibration) -> ModelCard:
-        """The card of a trained network."""
-        config = self.config
-        fields = sum(row.field is not None for row in self.table.rows)
-        images = len(self.table.rows) - fields
-        return ModelCard(
-            name=config.name,
-            title=config.title or config.name,
-            finds=self._finds(),
-            tissue=config.tissue or 'As in the training images.',
-            method=config.method,
-            architecture=network.architecture,
-            classes=self.classes,
-            negative_class=config.negative_class,
-            mpp=config.mpp,
-            halo=halo_of(network.architecture),
-            normalization=self.normalization,
-            pixel_temperature=calibration.pixel_temperature,
-            image_temperature=calibration.image_temperature,
-            threshold=calibration.threshold,
-            training=TrainingRecord(
-                data=self.table.source.name,
-                labels=f'{images} image labels, {fields} field labels',
-                data_hash=self.table.digest,
-                recipe=config.model_dump(),
-                seed=config.seed,
-                versions={
-                    name: version(name)
-                    for name in ('napari-wsol', 'torch', 'timm')
-                },
-            ),
-            metrics={'validation labels': calibration.figures},
-            parent=self.parent.sha256 if self.init is not None else None,
-        )
-
-    def _finds(self) -> str:
-        """What it marks: as its parent where that knew the same classes."""
-        if self.config.finds:
-            return self.config.finds
-        if self.config.teacher == PARENT:
-            card = self.parent.card
-            if set(card.roi_classes) == set(self._marked):
-                return card.finds
-        return f'Regions of {", ".join(self._marked)}.'
 
 
 def _told(contrast: Contrast) -> str:
@@ -507,40 +408,6 @@ def _told(contrast: Contrast) -> str:
         f'piece holds {100 * contrast.marked_connected:.0f} % of it, that '
         f'of the other side {100 * contrast.rest_connected:.0f} %'
     )
-
-
-def _named(choice: Architecture | TrainingConfig) -> str:
-    ending = 'with' if choice.encoder_head else 'without'
-    return f'{choice.encoder} {ending} encoder_head'
-
-
-def _check_folder(
-    output: Path, resolved: dict[str, object], *, resume: bool
-) -> None:
-    stated = output / 'config.json'
-    if resume:
-        if not stated.exists():
-            raise BadInputError(
-                f'There is no run to resume in "{output}". Leave out '
-                '--resume to start one.'
-            )
-        if json.loads(stated.read_text()) != json.loads(json.dumps(resolved)):
-            raise BadInputError(
-                f'The run in "{output}" was started with other settings or '
-                'other data. Resume it with the same, or choose another '
-                'folder.'
-            )
-        return
-    if output.exists() and any(
-        path.name != UNFINISHED for path in output.iterdir()
-    ):
-        raise BadInputError(
-            f'"{output}" is not empty. Choose another folder, or give '
-            '--resume to go on with the run in it.'
-        )
-    parent = next(p for p in (output, *output.parents) if p.exists())
-    if not os.access(parent, os.W_OK):
-        raise BadInputError(f'Nothing can be written to "{parent}".')
 
 
 def _limit_threads(threads: int | None) -> None:

@@ -33,6 +33,7 @@ from napari_wsol.projects.runs import (
     read_comparison,
 )
 from napari_wsol.projects.verdict import Comparison, comparison_to_json
+from napari_wsol.training.checking import check_run
 from napari_wsol.training.config import TrainingConfig
 from napari_wsol.training.finishing import conclude
 from napari_wsol.training.loop import EpochDone, Remark, StepDone
@@ -159,7 +160,7 @@ def _prepared(
     )
     if folder.exists() and not (folder / STATED).exists():
         shutil.rmtree(folder)  # killed before it began
-    training.check(folder, resume=False)
+    check_run(training, folder, resume=False)
     folder.mkdir(parents=True)
     shutil.copyfile(project.folder / PROJECT_LABELS, folder / PROJECT_LABELS)
     parent = None if project.parent is None else str(project.parent)
@@ -185,7 +186,7 @@ def _found_again(project: Project, folder: Path) -> Training:
         None if parent is None else Path(parent),
         project.folder / FEATURES,
     )
-    training.check(folder, resume=True)
+    check_run(training, folder, resume=True)
     return training
 
 
