@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,6 @@ Floats = npt.NDArray[np.float64]
 
 TEMPERATURES = np.geomspace(0.25, 8.0, 71)
 THRESHOLDS = np.linspace(0.05, 0.95, 91)
-PLATEAU = 0.005
 
 
 @dataclass(frozen=True)
@@ -51,12 +50,11 @@ def calibrate(
     """Fit both temperatures and the threshold on validation labels.
 
     Temperatures minimise the cross-entropy (Guo et al., ICML 2017) of image
-    labels and of field pixels. The threshold is the one nearest to one half
-    at which the mean Dice of field foreground and background is within 0.5 %
-    of its best. Without held-out fields, pixels keep temperature 1, and the
-    threshold is the one that marks ``roi_share`` of all pixels of the images
-    with a region of interest; 0.5 where that share is None. No mask is looked
-    at.
+    labels and of field pixels. The threshold is that of fields
+    (``best_threshold``). Without held-out fields, pixels keep temperature 1,
+    and the threshold is the one that marks ``roi_share`` of all pixels of the
+    images with a region of interest; 0.5 where that share is None. No mask is
+    looked at.
     """
     scans = list(scanner.scan(network, views))
     figures = figures_of(scans, network)
@@ -64,21 +62,22 @@ def calibrate(
     image_temperature = (
         best_temperature(logits, labels) if len(labels) else 1.0
     )
-    probability, foreground = _field_pixels(scans, network.roi)
-    if len(set(foreground.tolist())) < 2:
+    fields, are_roi = _fields(scans, network.roi)
+    if len(set(are_roi.tolist())) < 2:
         threshold = (
             0.5
             if roi_share is None
             else share_threshold(_roi_pixels(scans, network.roi), roi_share)
         )
         return Calibration(1.0, image_temperature, threshold, figures)
-    odds = _binary_logits(probability)
-    pixel_temperature = best_temperature(odds, foreground.astype(np.int64))
+    odds = _binary_logits(np.concatenate(fields))
+    sizes = [len(field) for field in fields]
+    pixel_temperature = best_temperature(odds, np.repeat(are_roi, sizes) + 0)
     calibrated = 1 / (1 + np.exp(-odds[:, 1] / pixel_temperature))
     return Calibration(
         pixel_temperature,
         image_temperature,
-        best_threshold(calibrated, foreground),
+        best_threshold(np.split(calibrated, np.cumsum(sizes)[:-1]), are_roi),
         figures,
     )
 
@@ -97,21 +96,50 @@ def best_temperature(logits: Floats, labels: npt.NDArray[np.int64]) -> float:
 
 
 def best_threshold(
-    probability: Floats, foreground: npt.NDArray[np.bool_]
+    fields: Sequence[Floats], are_roi: npt.NDArray[np.bool_]
 ) -> float:
-    """Of the thresholds with nearly the best mean Dice, the most even one.
+    """Of the thresholds that fields do not tell from the best, the most even.
 
-    Fields lie inside of regions or outside: where the border between the two
-    is, they hardly tell, and one half is as good as what they leave open.
+    The best one gets the most pixels of fields right, in the mean of both
+    kinds of fields; another is as good if it loses no more than one standard
+    error of that loss between fields (Breiman et al., 1984). Few fields say
+    little, and all of them lie inside of regions or outside: where the border
+    between the two is, one half is as good as what they leave open.
+
+    Parameters
+    ----------
+    fields
+        ROI probability of each field's pixels.
+    are_roi
+        Whether it is one of a ROI class; some are, some are not.
     """
-    scores = []
-    for threshold in THRESHOLDS:
-        found = probability >= threshold
-        scores.append(
-            (_dice(found, foreground) + _dice(~found, ~foreground)) / 2
-        )
-    good = THRESHOLDS[np.array(scores) >= max(scores) - PLATEAU]
+    right = np.array(
+        [
+            [
+                ((field >= threshold) == is_roi).mean()
+                for threshold in THRESHOLDS
+            ]
+            for field, is_roi in zip(fields, are_roi, strict=True)
+        ]
+    )
+    kinds = [right[are_roi], right[~are_roi]]
+    score = np.mean([kind.mean(0) for kind in kinds], 0)
+    top = np.flatnonzero(score >= score.max() - 1e-9)
+    best = top[np.argmin(np.abs(THRESHOLDS[top] - 0.5))]
+    variances = [
+        (kind[:, [best]] - kind).var(0, ddof=min(1, len(kind) - 1)) / len(kind)
+        for kind in kinds
+    ]
+    error = np.sqrt(np.sum(variances, 0)) / 2
+    good = THRESHOLDS[score[best] - score <= error + 1e-9]
     return round(float(good[np.argmin(np.abs(good - 0.5))]), 3)
+
+
+def _variance_of_mean(values: Floats) -> Floats:
+    """Of ``(N, ...)`` over its first axis; 0 where N is 1."""
+    count = len(values)
+    variance: Floats = values.var(0, ddof=min(1, count - 1)) / count
+    return variance
 
 
 def share_threshold(probability: Floats, share: float) -> float:
@@ -124,11 +152,6 @@ def share_threshold(probability: Floats, share: float) -> float:
     least, most = float(THRESHOLDS[0]), float(THRESHOLDS[-1])
     turn = float(np.quantile(probability, 1 - share))
     return round(min(max(turn, least), most), 3)
-
-
-def _dice(found: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> float:
-    both = int((found & truth).sum())
-    return 2 * both / max(1, int(found.sum()) + int(truth.sum()))
 
 
 def _image_logits(
@@ -151,17 +174,20 @@ def _roi_pixels(scans: Sequence[Scan], roi: list[int]) -> Floats:
     return np.concatenate([np.zeros(0), *found])
 
 
-def _field_pixels(
+def _fields(
     scans: Sequence[Scan], roi: list[int]
-) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    probability, foreground = [np.zeros(0)], [np.zeros(0, bool)]
+) -> tuple[list[Floats], npt.NDArray[np.bool_]]:
+    """ROI probability of each field's pixels, and whether it is a ROI."""
+    found, are_roi = [], []
     for scan in scans:
-        if scan.view.fields:
-            truth = truth_at(scan, roi)
-            known = truth != IGNORE
-            probability.append((1 - scan.pixel[0])[known].astype(float))
-            foreground.append(truth[known] > 0)
-    return np.concatenate(probability), np.concatenate(foreground)
+        probability = (1 - scan.pixel[0]).astype(float)
+        for field in scan.view.fields:
+            alone = replace(scan, view=replace(scan.view, fields=(field,)))
+            known = truth_at(alone, roi) != IGNORE
+            if known.any():
+                found.append(probability[known])
+                are_roi.append(field.label in roi)
+    return found, np.array(are_roi, bool)
 
 
 def _binary_logits(probability: Floats) -> Floats:

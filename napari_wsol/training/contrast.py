@@ -19,6 +19,10 @@ from napari_wsol.training.views import View, pixel_classes
 
 MOST_VIEWS = 500
 
+AXES = 3
+"""Principal axes among which the main contrast is looked for: the first
+ones vary about as much as each other, so that their order is chance."""
+
 GLASS = 0.9
 """Of full brightness in the darkest channel, from which a cell is glass."""
 
@@ -45,18 +49,29 @@ class Contrast:
     marked_connected: float
     rest_connected: float
 
+    def turned(self) -> Contrast:
+        """The same line with its other side marked."""
+        return Contrast(
+            -self.weight,
+            -self.bias,
+            self.rest_connected,
+            self.marked_connected,
+        )
+
 
 def mark_by_contrast(
     network: Localizer, scanner: Scanner, views: Sequence[View]
 ) -> Contrast:
     """Let a localizer mark one side of the tissue's main contrast.
 
-    The contrast is the first principal axis of the encoder's features at the
-    localizer's stride, over the tissue of all images. Which side is marked is
-    told by fully negative images and fields, which have less of it than
-    fields with regions or than the tissue. Without any, regions of interest
-    are taken to be islands in what surrounds them: the side that falls into
-    pieces is marked, and no label is looked at. No step is random.
+    The contrast is a principal axis of the encoder's features at the
+    localizer's stride, over the tissue of all images. Which one, and which
+    side of it is marked, is told by fully negative images and fields: they
+    lie farthest from fields with regions, or from the tissue. Without any,
+    regions of interest are taken to be islands in what surrounds them: of
+    the first axes it is the one whose sides differ most in falling into
+    pieces, and the side that does is marked; no label is looked at. No step
+    is random.
 
     Parameters
     ----------
@@ -74,41 +89,57 @@ def mark_by_contrast(
         here = features[level]
         maps.append(here)
         tissue.append(_is_tissue(image, scanner, tuple(here.shape[-2:])))
-    weight, bias = _principal_axis(
-        torch.cat(
-            [
-                each.flatten(1).T[inside]
-                for each, inside in zip(maps, tissue, strict=True)
-            ]
-        )
+    cells = torch.cat(
+        [
+            each.flatten(1).T[inside]
+            for each, inside in zip(maps, tissue, strict=True)
+        ]
     )
+    candidates = [
+        _candidate(network, chosen, maps, weight, bias)
+        for weight, bias in zip(*_principal_axes(cells), strict=True)
+    ]
+    ahead, main = max(candidates, key=lambda found: abs(found[0]))
+    main = main if ahead > 0 else main.turned()
+    convolution = network.localizer.to_modalities
+    classes = network.pixel_channels - 1
+    with torch.no_grad():
+        convolution.weight.zero_()
+        convolution.weight[1:] = main.weight[:, None, None]
+        assert convolution.bias is not None
+        convolution.bias[:1] = 0
+        convolution.bias[1:] = main.bias - math.log(classes)
+    return main
+
+
+def _candidate(
+    network: Localizer,
+    views: Sequence[View],
+    maps: Sequence[Tensor],
+    weight: Tensor,
+    bias: Tensor,
+) -> tuple[float, Contrast]:
+    """How far one axis tells regions on its upper side, and that side."""
     places = [torch.einsum('chw,c->hw', each, weight) for each in maps]
     high, low = (
         float(np.mean([largest_share(sign * each) for each in places]))
         for sign in (1, -1)
     )
-    negative, region = _mean_places(network, chosen, places)
-    if region is None:
-        region = -float(bias)
-    if (low < high) if negative is None else (negative > region):
-        weight, bias, high, low = -weight, -bias, low, high
-    convolution = network.localizer.to_modalities
-    classes = network.pixel_channels - 1
-    with torch.no_grad():
-        convolution.weight.zero_()
-        convolution.weight[1:] = weight[:, None, None]
-        assert convolution.bias is not None
-        convolution.bias[:1] = 0
-        convolution.bias[1:] = bias - math.log(classes)
-    return Contrast(weight, bias, high, low)
+    told = _told_ahead(network, views, places, -float(bias))
+    found = Contrast(weight, bias, high, low)
+    return (low - high if told is None else told), found
 
 
-def _mean_places(
-    network: Localizer, views: Sequence[View], places: Sequence[Tensor]
-) -> tuple[float | None, float | None]:
-    """Where fully negative images and fields lie on the axis, and regions.
+def _told_ahead(
+    network: Localizer,
+    views: Sequence[View],
+    places: Sequence[Tensor],
+    centre: float,
+) -> float | None:
+    """How far regions lie above fully negative images and fields.
 
-    None without any; of regions, fields alone tell.
+    Of regions, fields alone tell; without any, the tissue, whose mean is at
+    ``centre``, stands for them. None where nothing is known to be negative.
     """
     negative: list[Tensor] = []
     region: list[Tensor] = []
@@ -119,7 +150,10 @@ def _mean_places(
             classes[:] = 0
         negative.append(place[torch.from_numpy(classes == 0)])
         region.append(place[torch.from_numpy(classes > 0)])
-    return _mean(torch.cat(negative)), _mean(torch.cat(region))
+    below, above = _mean(torch.cat(negative)), _mean(torch.cat(region))
+    if below is None:
+        return None
+    return (centre if above is None else above) - below
 
 
 def _mean(cells: Tensor) -> float | None:
@@ -137,13 +171,20 @@ def largest_share(place: Tensor) -> float:
     return float(np.bincount(pieces.ravel())[1:].max() / upper.sum())
 
 
-def _principal_axis(cells: Tensor) -> tuple[Tensor, Tensor]:
-    """Of ``(N, C)``: the axis of most variance once channels vary equally."""
+def _principal_axes(cells: Tensor) -> tuple[Tensor, Tensor]:
+    """Of ``(N, C)``: the axes of most variance once channels vary equally.
+
+    Returns
+    -------
+    tuple of Tensor
+        Weights ``(AXES, C)`` and biases ``(AXES,)``, of unit spread.
+    """
     mean, deviation = cells.mean(0), cells.std(0).clamp_min(1e-6)
     scaled = (cells - mean) / deviation
     values, axes = torch.linalg.eigh(scaled.T @ scaled / len(scaled))
-    weight = axes[:, -1] / deviation / values[-1].clamp_min(1e-12).sqrt()
-    return weight, -(weight @ mean)
+    values, axes = values.flip(0)[:AXES], axes.flip(1)[:, :AXES]
+    weights = (axes / values.clamp_min(1e-12).sqrt()).T / deviation
+    return weights, -(weights @ mean)
 
 
 def _is_tissue(

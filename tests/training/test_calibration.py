@@ -26,11 +26,24 @@ def test_an_overconfident_model_is_cooled():
 )
 def test_the_threshold_lies_between_two_apart_groups(low, high, expected):
     """As near to one half as they let it."""
-    probability = np.repeat([low, high], 100)
-    foreground = np.repeat([False, True], 100)
-    assert best_threshold(probability, foreground) == pytest.approx(
+    fields = [np.full(9, value) for value in (low, high) * 50]
+    are_roi = np.array([False, True] * 50)
+    assert best_threshold(fields, are_roi) == pytest.approx(
         expected, abs=0.011
     )
+
+
+def test_few_fields_move_the_threshold_less_than_many():
+    """One background field of five may be chance; 200 of 1000 are not."""
+    values = [(0.7, 0.1, 0.1, 0.1, 0.1), (0.9, 0.9, 0.9, 0.9, 0.9)]
+
+    def threshold(times):
+        fields = [np.full(9, v) for kind in values for v in kind * times]
+        are_roi = np.repeat([False, True], 5 * times)
+        return best_threshold(fields, are_roi)
+
+    assert threshold(1) == pytest.approx(0.5)
+    assert threshold(200) == pytest.approx(0.71, abs=0.011)
 
 
 @pytest.mark.parametrize(('share', 'expected'), [(0.5, 0.5), (0.2, 0.8)])

@@ -76,6 +76,23 @@ def test_islands_are_marked_whatever_their_colour(
     assert torch.equal(contrast.weight, again.weight)
 
 
+def test_what_varies_most_need_not_be_the_contrast(network, scanner, tmp_path):
+    """Here it is the light, from one side to the other: no side is islands."""
+    rng = np.random.default_rng(0)
+    views, masks = [], []
+    for number in range(4):
+        pixels, mask = islands(rng, (200, 160, 190), (200, 120, 210))
+        light = np.linspace(0.3, 1, SIDE)[:, None, None]
+        path = tmp_path / f'{number}.png'
+        Image.fromarray((pixels * light).astype(np.uint8)).save(path)
+        views.append(View(path, None, Box(0, 0, SIDE, SIDE), number % 2, ()))
+        masks.append(mask)
+    mark_by_contrast(network, scanner, views)
+    for scan, mask in zip(scanner.scan(network, views), masks, strict=True):
+        marked = np.kron(1 - scan.pixel[0], np.ones((8, 8)))
+        assert marked[mask].mean() > marked[~mask].mean() + 0.2
+
+
 def test_fully_negative_images_tell_which_side_is_marked(scanner, tmp_path):
     """Here the connected ground is the region, and bare discs are not."""
     network = localizer(('none', 'a', 'b'), 'none')
