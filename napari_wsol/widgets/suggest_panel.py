@@ -12,10 +12,12 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QListWidget,
     QListWidgetItem,
+    QPushButton,
     QSpinBox,
 )
 
 from napari_wsol.engine.messages import Suggestion
+from napari_wsol.slides.geometry import Box
 from napari_wsol.widgets.labelling import Labelling
 from napari_wsol.widgets.texts import Message, Section, compact_combo
 from napari_wsol.widgets.thin_bar import AskButton
@@ -32,7 +34,7 @@ _THUMBNAIL = QSize(52, 52)
 
 
 class SuggestPanel(Section):
-    """Ask for suggestions, fly to each, and answer it with a digit.
+    """Ask for suggestions, fly to each, answer it with a digit or pass.
 
     Parameters
     ----------
@@ -83,6 +85,16 @@ class SuggestPanel(Section):
         self._list.hide()
         self._list.currentRowChanged.connect(self._fly)
         self._list.itemClicked.connect(lambda item: self._fly())
+        self._pass = QPushButton('Pass')
+        self._pass.setToolTip(
+            'Take the chosen one off the list unanswered: it shows both, or '
+            'cannot be told. It is not suggested again until the project is '
+            'opened again.'
+        )
+        self._pass.clicked.connect(self.pass_over)
+        self._pass.hide()
+        self._passed: set[tuple[str, Box]] = set()
+        self._wanted = 0
         row = QHBoxLayout()
         row.addWidget(self._where, 1)
         row.addWidget(self._count)
@@ -91,6 +103,7 @@ class SuggestPanel(Section):
         self.add(self._button.bar)
         self.add(self.message)
         self.add(self._list)
+        self.add(self._pass)
         thumbnails.changed.connect(self._show_thumbnails)
         labelling.project_changed.connect(self._start_again)
         labelling.items_changed.connect(self._drop_answered)
@@ -131,6 +144,9 @@ class SuggestPanel(Section):
 
     def show_suggestions(self, found: tuple[Suggestion, ...]) -> None:
         """List suggestions, best first, in place of the old."""
+        found = tuple(
+            each for each in found if _place(each) not in self._passed
+        )[: self._wanted or None]
         self._list.blockSignals(True)
         self._list.clear()
         for suggestion in found:
@@ -140,14 +156,15 @@ class SuggestPanel(Section):
             self._list.addItem(item)
         self._list.setCurrentRow(-1)
         self._list.blockSignals(False)
-        self._list.setVisible(bool(found))
+        self._show_list()
         self._show_thumbnails()
         if found:
             self.end('Click on one, then press the digit of its class.')
         else:
             self.end(
                 'There is nothing to suggest here: everything with tissue is '
-                'labelled already.'
+                'labelled already'
+                + (', or was passed over.' if self._passed else '.')
             )
 
     def let_go(self) -> None:
@@ -181,6 +198,17 @@ class SuggestPanel(Section):
         )
         if not done:
             return
+        self._go_on(suggestion, row)
+
+    def pass_over(self) -> None:
+        """Take the suggestion that was flown to off the list, unanswered."""
+        suggestion = self.current
+        if suggestion is not None:
+            self._passed.add(_place(suggestion))
+            self._go_on(suggestion, self._list.currentRow())
+
+    def _go_on(self, suggestion: Suggestion, row: int) -> None:
+        """Fly to the next one."""
         self._take_off(lambda each: each is suggestion)
         self._list.setCurrentRow(min(row, self._list.count() - 1))
         if not self._list.count():
@@ -206,13 +234,18 @@ class SuggestPanel(Section):
                 self._list.takeItem(row)
         if self.current is not awaited:
             self._list.setCurrentRow(-1)
-        self._list.setVisible(self._list.count() > 0)
+        self._show_list()
         self._list.blockSignals(False)
+
+    def _show_list(self) -> None:
+        for widget in (self._list, self._pass):
+            widget.setVisible(self._list.count() > 0)
 
     def _start_again(self) -> None:
         self.setVisible(self._labelling.project is not None)
+        self._passed.clear()
         self._list.clear()
-        self._list.hide()
+        self._show_list()
         self.end()
 
     def _show_thumbnails(self) -> None:
@@ -233,7 +266,14 @@ class SuggestPanel(Section):
             self.flown.emit(Path(suggestion.image), suggestion.box)
 
     def _ask(self) -> None:
-        self.ask.emit(self._where.currentData(), self._count.value())
+        self._wanted = self._count.value()
+        self.ask.emit(
+            self._where.currentData(), self._wanted + len(self._passed)
+        )
+
+
+def _place(suggestion: Suggestion) -> tuple[str, Box]:
+    return suggestion.image, suggestion.box
 
 
 def _words(suggestion: Suggestion) -> str:

@@ -390,6 +390,28 @@ def test_suggestions_are_flown_to_and_answered_with_digits(
     assert 'All suggestions' in widget.suggest.message.text()
 
 
+def test_what_was_passed_over_is_not_suggested_again(
+    widget, client, pictures, qtbot
+):
+    panel = widget.suggest
+    found = tuple(
+        Suggestion(str(pictures[1]), box, 1.0, 1.0, 'unsure', 'benign', 0.5)
+        for box in (Box(8, 8, 16, 16), Box(32, 8, 16, 16), Box(8, 32, 16, 16))
+    )
+    panel._count.setValue(2)
+    for shown, asked in ((found[:2], 2), (found[1:], 3)):
+        panel._button.click()
+        qtbot.waitUntil(lambda: bool(client.requests))
+        request = client.requests.pop()
+        assert request.count == asked
+        client.waiting.put(Suggested(request.job, found[:asked]))
+        qtbot.waitUntil(lambda shown=shown: panel.suggestions == shown)
+        panel._list.setCurrentRow(0)
+        if asked == 2:
+            panel._pass.click()
+            assert panel.current == found[1]
+
+
 def test_disagreements_with_the_model_are_listed(
     widget, project, client, pictures, qtbot
 ):
