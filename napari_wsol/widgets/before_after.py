@@ -160,8 +160,13 @@ class BeforeAfter(QObject):
         self.deleteLater()
 
     def leave_after(self) -> None:
-        """Leave the new mask in the viewer and take the old one away."""
+        """Leave the new mask in the viewer and take the old one away.
+
+        There is no before any more, so that its name says no "after".
+        """
         self.show('after')
+        for layer in self.layers.values():
+            layer.name = f'Mask: {self._source.name}'
         if 'before' in self.layers:
             self._viewer.layers.remove(self.layers['before'])
 

@@ -195,7 +195,7 @@ def test_the_new_mask_can_stay(viewer, source, masks):
     masks.leave_after()
     assert [layer.name for layer in viewer.layers] == [
         'tissue',
-        'After: tissue',
+        'Mask: tissue',
     ]
     assert DIVIDER not in viewer.layers[-1].data
 

@@ -375,7 +375,7 @@ def test_keep_asks_a_name_and_takes_the_model_into_use(
     assert panel.setup.parent_model.model.path == version.path
     assert panel.candidate.isHidden()
     assert panel.versions.rows == [('glands', '90 %', '86', '8')]
-    assert 'After: case00' in viewer.layers
+    assert 'Mask: case00' in viewer.layers
     assert not runs.candidates(project)
     panel.train()
     assert list(viewer.layers) == [layer]
