@@ -297,7 +297,7 @@ def _arguments() -> argparse.Namespace:
         '--counts', type=int, nargs='+', default=[50, 100, 200]
     )
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
-    parser.add_argument('--side', type=float, default=32.0, help='µm')
+    parser.add_argument('--side', type=float, default=24.0, help='µm')
     parser.add_argument('--batch', type=int, default=20, help='asked for')
     parser.add_argument(
         '--set', nargs='*', default=[], metavar='KEY=VALUE', help='settings'

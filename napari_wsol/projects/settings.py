@@ -18,8 +18,12 @@ from napari_wsol.inference.colours import BACKGROUND_COLOUR, CLASS_COLOURS
 
 PROJECT_VERSION = 1
 
-FIELD_PX = 64
-"""Side of a stamped field as the model sees it, in its own pixels."""
+FIELD_PX = 24
+"""Side of a stamped field as the model sees it, in its own pixels.
+
+Small enough to lie between two glands: fields that fit into wide stroma only
+leave the narrow one to be marked (``benchmarks/clicks.py --side``).
+"""
 
 Side = Literal['train', 'val']
 

@@ -333,7 +333,7 @@ def test_a_new_project_proposes_what_is_to_be_marked_first(own_model, qtbot):
         assert set(dialog.class_names) == set(model.card.classes)
         assert negative in (None, dialog.class_names[-1])
         assert dialog.negative.currentData() == negative
-        assert dialog.side.value() == 64 * (model.card.mpp or 1)
+        assert dialog.side.value() == 24 * (model.card.mpp or 1)
     assert any(model.card.negative_class for model in models)
 
 
