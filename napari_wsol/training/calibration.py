@@ -50,10 +50,10 @@ def calibrate(
     """Fit both temperatures and the threshold on validation labels.
 
     Temperatures minimise the cross-entropy (Guo et al., ICML 2017) of image
-    labels and of field pixels. The threshold is that of fields
-    (``best_threshold``). Without held-out fields, pixels keep temperature 1,
-    and the threshold is the one that marks ``roi_share`` of all pixels of the
-    images with a region of interest; 0.5 where that share is None. No mask is
+    labels and of field pixels; without held-out fields, pixels keep
+    temperature 1. The threshold is the one that marks ``roi_share`` of all
+    pixels of the images with a region of interest, or 0.5 where that share is
+    None, unless fields tell a better one (``best_threshold``). No mask is
     looked at.
     """
     scans = list(scanner.scan(network, views))
@@ -63,23 +63,23 @@ def calibrate(
         best_temperature(logits, labels) if len(labels) else 1.0
     )
     fields, are_roi = _fields(scans, network.roi)
-    if len(set(are_roi.tolist())) < 2:
-        threshold = (
-            0.5
-            if roi_share is None
-            else share_threshold(_roi_pixels(scans, network.roi), roi_share)
-        )
-        return Calibration(1.0, image_temperature, threshold, figures)
-    odds = _binary_logits(np.concatenate(fields))
+    told = len(set(are_roi.tolist())) > 1
     sizes = [len(field) for field in fields]
-    pixel_temperature = best_temperature(odds, np.repeat(are_roi, sizes) + 0)
-    calibrated = 1 / (1 + np.exp(-odds[:, 1] / pixel_temperature))
-    return Calibration(
-        pixel_temperature,
-        image_temperature,
-        best_threshold(np.split(calibrated, np.cumsum(sizes)[:-1]), are_roi),
-        figures,
-    )
+    temperature = 1.0
+    if told:
+        odds = np.concatenate(fields)
+        both = np.stack([np.zeros_like(odds), odds], 1)
+        temperature = best_temperature(both, np.repeat(are_roi, sizes) + 0)
+    threshold = 0.5
+    if roi_share is not None:
+        regions = _roi_pixels(scans, network.roi)
+        threshold = share_threshold(
+            _logistic(regions / temperature), roi_share
+        )
+    if told:
+        fields = [_logistic(field / temperature) for field in fields]
+        threshold = best_threshold(fields, are_roi, threshold)
+    return Calibration(temperature, image_temperature, threshold, figures)
 
 
 def best_temperature(logits: Floats, labels: npt.NDArray[np.int64]) -> float:
@@ -96,15 +96,17 @@ def best_temperature(logits: Floats, labels: npt.NDArray[np.int64]) -> float:
 
 
 def best_threshold(
-    fields: Sequence[Floats], are_roi: npt.NDArray[np.bool_]
+    fields: Sequence[Floats],
+    are_roi: npt.NDArray[np.bool_],
+    assumed: float = 0.5,
 ) -> float:
-    """Of the thresholds that fields do not tell from the best, the most even.
+    """Of the thresholds that fields do not refuse, that nearest to a guess.
 
     The best one gets the most pixels of fields right, in the mean of both
-    kinds of fields; another is as good if it loses no more than one standard
-    error of that loss between fields (Breiman et al., 1984). Few fields say
-    little, and all of them lie inside of regions or outside: where the border
-    between the two is, one half is as good as what they leave open.
+    kinds of fields; another is refused if it loses more than two standard
+    errors of that loss between fields. Few fields say little, and all of
+    them lie inside of regions or outside, so that they hardly tell where the
+    border between the two is.
 
     Parameters
     ----------
@@ -112,6 +114,8 @@ def best_threshold(
         ROI probability of each field's pixels.
     are_roi
         Whether it is one of a ROI class; some are, some are not.
+    assumed
+        The threshold where fields tell nothing.
     """
     right = np.array(
         [
@@ -124,15 +128,13 @@ def best_threshold(
     )
     kinds = [right[are_roi], right[~are_roi]]
     score = np.mean([kind.mean(0) for kind in kinds], 0)
+    far = np.abs(THRESHOLDS - assumed)
     top = np.flatnonzero(score >= score.max() - 1e-9)
-    best = top[np.argmin(np.abs(THRESHOLDS[top] - 0.5))]
-    variances = [
-        (kind[:, [best]] - kind).var(0, ddof=min(1, len(kind) - 1)) / len(kind)
-        for kind in kinds
-    ]
+    best = top[np.argmin(far[top])]
+    variances = [_variance_of_mean(kind[:, [best]] - kind) for kind in kinds]
     error = np.sqrt(np.sum(variances, 0)) / 2
-    good = THRESHOLDS[score[best] - score <= error + 1e-9]
-    return round(float(good[np.argmin(np.abs(good - 0.5))]), 3)
+    good = np.flatnonzero(score[best] - score <= 2 * error + 1e-9)
+    return round(float(THRESHOLDS[good[np.argmin(far[good])]]), 3)
 
 
 def _variance_of_mean(values: Floats) -> Floats:
@@ -165,32 +167,34 @@ def _image_logits(
 
 
 def _roi_pixels(scans: Sequence[Scan], roi: list[int]) -> Floats:
-    """ROI probability of all pixels of the images with a ROI class."""
-    found = [
-        (1 - scan.pixel[0]).ravel().astype(float)
-        for scan in scans
-        if scan.view.label in roi
-    ]
+    """ROI log-odds of all pixels of the images with a ROI class."""
+    found = [_odds(scan).ravel() for scan in scans if scan.view.label in roi]
     return np.concatenate([np.zeros(0), *found])
 
 
 def _fields(
     scans: Sequence[Scan], roi: list[int]
 ) -> tuple[list[Floats], npt.NDArray[np.bool_]]:
-    """ROI probability of each field's pixels, and whether it is a ROI."""
+    """ROI log-odds of each field's pixels, and whether it is a ROI."""
     found, are_roi = [], []
     for scan in scans:
-        probability = (1 - scan.pixel[0]).astype(float)
+        odds = _odds(scan)
         for field in scan.view.fields:
             alone = replace(scan, view=replace(scan.view, fields=(field,)))
             known = truth_at(alone, roi) != IGNORE
             if known.any():
-                found.append(probability[known])
+                found.append(odds[known])
                 are_roi.append(field.label in roi)
     return found, np.array(are_roi, bool)
 
 
-def _binary_logits(probability: Floats) -> Floats:
-    clipped = probability.clip(1e-6, 1 - 1e-6)
-    odds = np.log(clipped / (1 - clipped))
-    return np.stack([np.zeros_like(odds), odds], 1)
+def _odds(scan: Scan) -> Floats:
+    """``(h, w)`` log-odds of a region of interest."""
+    probability = (1 - scan.pixel[0].astype(float)).clip(1e-6, 1 - 1e-6)
+    odds: Floats = np.log(probability / (1 - probability))
+    return odds
+
+
+def _logistic(odds: Floats) -> Floats:
+    probability: Floats = 1 / (1 + np.exp(-odds))
+    return probability

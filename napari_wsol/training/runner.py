@@ -132,6 +132,22 @@ def with_guide(table: DataTable, config: TrainingConfig) -> TrainingConfig:
     return config.model_copy(update={'guided': guided})
 
 
+def with_students(table: DataTable, config: TrainingConfig) -> TrainingConfig:
+    """The configuration with the students that suit the labels.
+
+    Where there are as many fields as labelled images, one student learns as
+    long as else three do: what is certain bears a longer look, and maps that
+    teach maps add nothing to it. Settings that were stated stay.
+    """
+    if config.model_fields_set & {'rounds', 'student_epochs'}:
+        return config
+    fields = sum(row.field is not None for row in table.rows)
+    if fields < len(table.rows) - fields:
+        return config
+    epochs = config.rounds * config.student_epochs
+    return config.model_copy(update={'rounds': 1, 'student_epochs': epochs})
+
+
 @dataclass(frozen=True)
 class Training:
     """One run over one table."""
@@ -153,7 +169,8 @@ class Training:
         if init is not None and config.teacher == PARENT:
             card = read_folder(init).card
             config = like_parent(config, card, table.labels)
-        config = with_working_mpp(table, with_guide(table, config))
+        for fit_to in (with_guide, with_students, with_working_mpp):
+            config = fit_to(table, config)
         return cls(table, config, init, features)
 
     @property

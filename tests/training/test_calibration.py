@@ -43,6 +43,7 @@ def test_few_fields_move_the_threshold_less_than_many():
         return best_threshold(fields, are_roi)
 
     assert threshold(1) == pytest.approx(0.5)
+    assert threshold(2) == pytest.approx(0.5)
     assert threshold(200) == pytest.approx(0.71, abs=0.011)
 
 

@@ -21,6 +21,7 @@ from napari_wsol.training.runner import (
     Training,
     train,
     with_guide,
+    with_students,
     with_working_mpp,
 )
 from napari_wsol.training.scanning import Scanner
@@ -292,3 +293,16 @@ def test_what_guides_follows_from_the_labels(table, dropped, guided):
     assert found.guided is guided
     stated = with_guide(read, config(guided=False))
     assert stated.guided is False
+
+
+def test_one_student_learns_longer_where_fields_teach(table, tmp_path):
+    free = TrainingConfig()
+    fields = with_students(read_table(table), free)
+    assert (fields.rounds, fields.student_epochs) == (
+        1,
+        free.rounds * free.student_epochs,
+    )
+    images = read_table(_images_only(table, tmp_path))
+    assert with_students(images, free) == free
+    stated = TrainingConfig(rounds=2)
+    assert with_students(read_table(table), stated) == stated
