@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -24,6 +23,9 @@ Floats = npt.NDArray[np.float64]
 TEMPERATURES = np.geomspace(0.25, 8.0, 71)
 THRESHOLDS = np.linspace(0.05, 0.95, 91)
 
+FEWEST = 30
+"""Held-out fields of a kind from which on they tell of the threshold."""
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -33,12 +35,6 @@ class Calibration:
     image_temperature: float
     threshold: float
     figures: dict[str, float]
-
-    @property
-    def raw_threshold(self) -> float:
-        """The threshold of probabilities before the pixel temperature."""
-        odds = math.log(self.threshold / (1 - self.threshold))
-        return 1 / (1 + math.exp(-odds * self.pixel_temperature))
 
 
 def calibrate(
@@ -52,7 +48,7 @@ def calibrate(
     Temperatures minimise the cross-entropy (Guo et al., ICML 2017) of image
     labels and of field pixels; without held-out fields, pixels keep
     temperature 1. The threshold is the one that marks ``roi_share`` of all
-    pixels of the images with a region of interest, or 0.5 where that share is
+    pixels of the images that may hold a region, or 0.5 where that share is
     None, unless fields tell a better one (``best_threshold``). No mask is
     looked at.
     """
@@ -64,22 +60,79 @@ def calibrate(
     )
     fields, are_roi = _fields(scans, network.roi)
     told = len(set(are_roi.tolist())) > 1
-    sizes = [len(field) for field in fields]
-    temperature = 1.0
-    if told:
-        odds = np.concatenate(fields)
-        both = np.stack([np.zeros_like(odds), odds], 1)
-        temperature = best_temperature(both, np.repeat(are_roi, sizes) + 0)
+    temperature = best_pixel_temperature(fields, are_roi) if told else 1.0
     threshold = 0.5
     if roi_share is not None:
-        regions = _roi_pixels(scans, network.roi)
+        pixels = _roi_images(scans, network.roi)
         threshold = share_threshold(
-            _logistic(regions / temperature), roi_share
+            roi_probability(pixels, temperature), roi_share
         )
     if told:
-        fields = [_logistic(field / temperature) for field in fields]
-        threshold = best_threshold(fields, are_roi, threshold)
+        threshold = best_threshold(
+            [roi_probability(field, temperature) for field in fields],
+            are_roi,
+            threshold,
+        )
     return Calibration(temperature, image_temperature, threshold, figures)
+
+
+def turning_point(
+    network: Localizer, scanner: Scanner, views: Sequence[View]
+) -> float:
+    """The ROI probability, not calibrated, at which fields say a map turns."""
+    fields, are_roi = _fields(list(scanner.scan(network, views)), network.roi)
+    if len(set(are_roi.tolist())) < 2:
+        return 0.5
+    return best_threshold([roi_probability(f) for f in fields], are_roi)
+
+
+def marked_share(
+    network: Localizer,
+    scanner: Scanner,
+    views: Sequence[View],
+    threshold: float,
+) -> float | None:
+    """Share of the pixels that a calibrated network marks.
+
+    Of all images but those that are fully negative; None without any.
+    """
+    pixels = _roi_images(list(scanner.scan(network, views)), network.roi)
+    marked = roi_probability(pixels) >= threshold
+    return float(marked.mean()) if len(marked) else None
+
+
+def roi_probability(pixels: Floats, temperature: float = 1.0) -> Floats:
+    """``(N,)`` of ``(K, N)`` log-probabilities, background first.
+
+    All channels are cooled and their sum made one again, as the network does:
+    with several ROI classes that is not the same as cooling the odds of any.
+    """
+    scaled = pixels / temperature
+    top = scaled.max(0, keepdims=True)
+    each = np.exp(scaled - top)
+    probability: Floats = each[1:].sum(0) / each.sum(0)
+    return probability
+
+
+def best_pixel_temperature(
+    fields: Sequence[Floats], are_roi: npt.NDArray[np.bool_]
+) -> float:
+    """The temperature of least cross-entropy between ROI and background.
+
+    Parameters
+    ----------
+    fields
+        ``(K, N)`` log-probabilities of each field's pixels.
+    are_roi
+        Whether it is one of a ROI class.
+    """
+    pixels = np.concatenate(fields, 1)
+    truth = np.repeat(are_roi, [field.shape[1] for field in fields])
+    losses = []
+    for temperature in TEMPERATURES:
+        found = roi_probability(pixels, temperature).clip(1e-6, 1 - 1e-6)
+        losses.append(-np.log(np.where(truth, found, 1 - found)).mean())
+    return float(TEMPERATURES[int(np.argmin(losses))])
 
 
 def best_temperature(logits: Floats, labels: npt.NDArray[np.int64]) -> float:
@@ -104,9 +157,9 @@ def best_threshold(
 
     The best one gets the most pixels of fields right, in the mean of both
     kinds of fields; another is refused if it loses more than two standard
-    errors of that loss between fields. Few fields say little, and all of
-    them lie inside of regions or outside, so that they hardly tell where the
-    border between the two is.
+    errors of that loss between fields. Fewer than ``FEWEST`` of a kind refuse
+    none: they were chosen, often where a model was unsure, and lie inside of
+    regions or outside, never where the border between the two is.
 
     Parameters
     ----------
@@ -117,6 +170,8 @@ def best_threshold(
     assumed
         The threshold where fields tell nothing.
     """
+    if min(are_roi.sum(), (~are_roi).sum()) < FEWEST:
+        return assumed
     right = np.array(
         [
             [
@@ -166,35 +221,33 @@ def _image_logits(
     return logits, np.array(labels, np.int64)
 
 
-def _roi_pixels(scans: Sequence[Scan], roi: list[int]) -> Floats:
-    """ROI log-odds of all pixels of the images with a ROI class."""
-    found = [_odds(scan).ravel() for scan in scans if scan.view.label in roi]
-    return np.concatenate([np.zeros(0), *found])
+def _roi_images(scans: Sequence[Scan], roi: list[int]) -> Floats:
+    """``(K, N)`` of all pixels of the images that may hold a region."""
+    found = [
+        _log_probability(scan).reshape(len(scan.pixel), -1)
+        for scan in scans
+        if scan.view.label in (*roi, IGNORE)
+    ]
+    return np.concatenate(found, 1) if found else np.zeros((2, 0))
 
 
 def _fields(
     scans: Sequence[Scan], roi: list[int]
 ) -> tuple[list[Floats], npt.NDArray[np.bool_]]:
-    """ROI log-odds of each field's pixels, and whether it is a ROI."""
+    """``(K, N)`` of each field's pixels, and whether it is a ROI."""
     found, are_roi = [], []
     for scan in scans:
-        odds = _odds(scan)
+        pixels = _log_probability(scan)
         for field in scan.view.fields:
             alone = replace(scan, view=replace(scan.view, fields=(field,)))
             known = truth_at(alone, roi) != IGNORE
             if known.any():
-                found.append(odds[known])
+                found.append(pixels[:, known])
                 are_roi.append(field.label in roi)
     return found, np.array(are_roi, bool)
 
 
-def _odds(scan: Scan) -> Floats:
-    """``(h, w)`` log-odds of a region of interest."""
-    probability = (1 - scan.pixel[0].astype(float)).clip(1e-6, 1 - 1e-6)
-    odds: Floats = np.log(probability / (1 - probability))
-    return odds
-
-
-def _logistic(odds: Floats) -> Floats:
-    probability: Floats = 1 / (1 + np.exp(-odds))
-    return probability
+def _log_probability(scan: Scan) -> Floats:
+    """``(K, h, w)``."""
+    found: Floats = np.log(scan.pixel.astype(float).clip(1e-7))
+    return found

@@ -24,7 +24,12 @@ from napari_wsol.models.loading import LoadedModel, load_model, save_model
 from napari_wsol.models.localizer import Localizer
 from napari_wsol.training.augmentation import ColourJitter
 from napari_wsol.training.batches import Sampler
-from napari_wsol.training.calibration import Calibration, calibrate
+from napari_wsol.training.calibration import (
+    Calibration,
+    calibrate,
+    marked_share,
+    turning_point,
+)
 from napari_wsol.training.cards import card_of
 from napari_wsol.training.checking import UNFINISHED, check_run
 from napari_wsol.training.config import TrainingConfig
@@ -379,7 +384,7 @@ class Training:
         if PARENT in stage.taught_by:
             return self.parent.card.threshold
         if stage.bands == 'confidence':
-            return calibrate(teacher, scanner, validation).raw_threshold
+            return turning_point(teacher, scanner, validation)
         return None
 
     def calibrated(
@@ -387,12 +392,19 @@ class Training:
     ) -> Calibration:
         """What makes a trained network's numbers mean what they say.
 
-        Where all that the images tell is their class, the share of regions
-        is the stated one, as it is for pseudo-labels.
+        How much of the images is region is taken to be as it was for the
+        first pseudo-labels: what a parent marks; the stated share, where all
+        that the images tell is their class.
         """
         config = self.config
-        assumed = config.guided and config.teacher != PARENT
-        share = config.roi_share if assumed else None
+        share = config.roi_share if config.guided else None
+        if config.teacher == PARENT:
+            share = marked_share(
+                self._parent_in_own_terms(),
+                scanner,
+                validation,
+                self.parent.card.threshold,
+            )
         return calibrate(network, scanner, validation, share)
 
     def _bands(self, kind: BandKind, turns_at: float | None) -> Bands:

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from napari_wsol.training.calibration import (
+    best_pixel_temperature,
     best_temperature,
     best_threshold,
+    roi_probability,
     share_threshold,
 )
 
@@ -18,6 +20,19 @@ def test_an_overconfident_model_is_cooled():
     p = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
     labels = (RNG.random(4000) < p).astype(np.int64)
     assert best_temperature(3 * logits, labels) == pytest.approx(3, rel=0.15)
+
+
+def test_pixels_are_cooled_as_the_network_does_it():
+    """With three channels, cooling the odds of two would be another thing."""
+    logits = RNG.normal(0, 2, (3, 4000))
+    probability = np.exp(logits) / np.exp(logits).sum(0)
+    sharp = 2 * logits - np.log(np.exp(2 * logits).sum(0))
+    np.testing.assert_allclose(
+        roi_probability(sharp, 2), 1 - probability[0], atol=1e-6
+    )
+    are_roi = RNG.random(4000) < 1 - probability[0]
+    found = best_pixel_temperature(np.split(sharp, 4000, 1), are_roi)
+    assert found == pytest.approx(2, rel=0.15)
 
 
 @pytest.mark.parametrize(
@@ -33,17 +48,16 @@ def test_the_threshold_lies_between_two_apart_groups(low, high, expected):
     )
 
 
-def test_few_fields_move_the_threshold_less_than_many():
-    """One background field of five may be chance; 200 of 1000 are not."""
+def test_few_fields_do_not_move_the_threshold():
+    """One background field in five may be chance; 200 of 1000 are not."""
     values = [(0.7, 0.1, 0.1, 0.1, 0.1), (0.9, 0.9, 0.9, 0.9, 0.9)]
 
     def threshold(times):
         fields = [np.full(9, v) for kind in values for v in kind * times]
         are_roi = np.repeat([False, True], 5 * times)
-        return best_threshold(fields, are_roi)
+        return best_threshold(fields, are_roi, 0.4)
 
-    assert threshold(1) == pytest.approx(0.5)
-    assert threshold(2) == pytest.approx(0.5)
+    assert threshold(5) == 0.4
     assert threshold(200) == pytest.approx(0.71, abs=0.011)
 
 
