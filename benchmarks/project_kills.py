@@ -161,6 +161,10 @@ def main() -> None:
     spans = spans_of(Diary(whole / 'diary.txt'))
     print(f'undisturbed: {expected}')
     print({name: round(span, 2) for name, span in spans.items()})
+    if unseen := [name for name in given.phases if name not in spans]:
+        raise SystemExit(
+            f'Too short to be seen: {", ".join(unseen)}. Give it more epochs.'
+        )
     chance = random.Random(given.chance)
     bad = 0
     phases = itertools.islice(itertools.cycle(given.phases), given.kills)
