@@ -146,17 +146,18 @@ def set_mpp(state: State, keys: Iterable[str], mpp: float) -> Step:
 def move_fields(state: State, boxes: Mapping[str, Box]) -> Step:
     """Put fields elsewhere in their images, all or none of them."""
     after: dict[str, Item] = {}
+    taken: set[object] = set()
     for key, box in boxes.items():
         item = replace(state.items[key], field=rounded(box))
         if state.items[key].field is None:
             raise BadInputError('A whole image cannot be moved.')
         there = state.by_place.get(item.place)
-        moved_there = item.place in {other.place for other in after.values()}
-        if moved_there or (there is not None and there not in boxes):
+        if item.place in taken or (there or key) not in boxes:
             raise BadInputError(
                 'There is already a field at this place of '
                 f'"{item.image.name}". Remove one of the two.'
             )
+        taken.add(item.place)
         after[key] = item
     return step(state, f'Move {_counted(after, "field")}', after)
 

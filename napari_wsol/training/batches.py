@@ -22,7 +22,6 @@ from napari_wsol.training.crops import (
     Crop,
     draw_crop,
     read_image,
-    read_in_field,
     read_pixels,
     read_seeds,
 )
@@ -145,11 +144,13 @@ class Sampler:
     def labelled(self, looks: Sequence[Look], images: Tensor) -> Batch:
         """Images in [0, 1] with all that is known of them."""
         side, margin = self.side, self.margin
-        where = [
-            (look.view, look.crop, side, margin, self.roi) for look in looks
-        ]
-        pixels = [read_pixels(*place) for place in where]
-        in_field = [read_in_field(*place) for place in where]
+        pixels, in_field = zip(
+            *(
+                read_pixels(look.view, look.crop, side, margin, self.roi)
+                for look in looks
+            ),
+            strict=True,
+        )
         seeds = None
         if any(view.seeds is not None for view in self.views):
             seeds = torch.from_numpy(

@@ -67,12 +67,11 @@ def calibrate(
         threshold = share_threshold(
             roi_probability(pixels, temperature), roi_share
         )
-    if told:
-        threshold = best_threshold(
-            [roi_probability(field, temperature) for field in fields],
-            are_roi,
-            threshold,
-        )
+    threshold = best_threshold(
+        [roi_probability(field, temperature) for field in fields],
+        are_roi,
+        threshold,
+    )
     return Calibration(temperature, image_temperature, threshold, figures)
 
 
@@ -81,8 +80,6 @@ def turning_point(
 ) -> float:
     """The ROI probability, not calibrated, at which fields say a map turns."""
     fields, are_roi = _fields(list(scanner.scan(network, views)), network.roi)
-    if len(set(are_roi.tolist())) < 2:
-        return 0.5
     return best_threshold([roi_probability(f) for f in fields], are_roi)
 
 
@@ -166,7 +163,7 @@ def best_threshold(
     fields
         ROI probability of each field's pixels.
     are_roi
-        Whether it is one of a ROI class; some are, some are not.
+        Whether it is one of a ROI class.
     assumed
         The threshold where fields tell nothing.
     """

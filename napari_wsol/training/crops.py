@@ -17,8 +17,8 @@ from napari_wsol.training.views import (
     View,
     field_classes,
     opened,
-    pixel_classes,
     seed_map,
+    with_pseudo_labels,
     working_step,
 )
 
@@ -79,19 +79,18 @@ def read_image(view: View, crop: Crop, side: int) -> RGB:
 
 def read_pixels(
     view: View, crop: Crop, side: int, margin: int, roi: list[int]
-) -> PixelMap:
-    """``(side, side)`` pixel classes, -1 where unknown and in the margin."""
-    pixels = pixel_classes(view, crop.box, side, side, roi)
-    return crop.turned(_inside(pixels, margin, IGNORE))
+) -> tuple[PixelMap, npt.NDArray[np.bool_]]:
+    """``(side, side)`` pixel classes, and whether they are fields'.
 
-
-def read_in_field(
-    view: View, crop: Crop, side: int, margin: int, roi: list[int]
-) -> npt.NDArray[np.bool_]:
-    """``(side, side)`` whether those classes are fields'."""
-    classes = field_classes(view, crop.box, side, side, roi)
-    known: npt.NDArray[np.bool_] = classes != IGNORE
-    return crop.turned(_inside(known, margin, False))
+    -1 and False where unknown, and in the margin.
+    """
+    fields = field_classes(view, crop.box, side, side, roi)
+    pixels = with_pseudo_labels(view, crop.box, fields)
+    in_field: npt.NDArray[np.bool_] = fields != IGNORE
+    return (
+        crop.turned(_inside(pixels, margin, IGNORE)),
+        crop.turned(_inside(in_field, margin, False)),
+    )
 
 
 def read_seeds(

@@ -11,9 +11,7 @@ from pathlib import Path
 import torch
 
 from napari_wsol.methods.registry import create_method
-from napari_wsol.models.card import (
-    Normalization,
-)
+from napari_wsol.models.card import Normalization
 from napari_wsol.models.encoders import (
     load_imagenet_weights,
     normalization_of,

@@ -164,9 +164,14 @@ def pixel_classes(
     pseudo-labels.
     """
     fields = field_classes(view, box, height, width, roi)
+    return with_pseudo_labels(view, box, fields)
+
+
+def with_pseudo_labels(view: View, box: Box, fields: PixelMap) -> PixelMap:
+    """Pixel classes of fields in a box, and pseudo-labels beside them."""
     if view.pseudo is None:
         return fields
-    pseudo = _pseudo(view, box, height, width)
+    pseudo = _pseudo(view, box, *fields.shape)
     return np.where(fields == IGNORE, pseudo, fields)
 
 
