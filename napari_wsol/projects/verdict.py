@@ -17,6 +17,14 @@ SHARE = 0.02
 FEW = 10
 """Held-out items below which no verdict is firm."""
 
+CHANCE = 1.64
+"""Standard errors beyond which items that changed sides count: one chance in
+twenty that a model no better gains as many.
+"""
+
+FALL = 0.25
+"""Loss of the background's entropy that is worth a word."""
+
 
 @dataclass(frozen=True)
 class Figures:
@@ -63,12 +71,17 @@ class Comparison:
         Of the candidate on what it learned from; None where nobody looked.
     held_out
         Labels of the held-out items, and how many items carry each.
+    gained, lost
+        How many of them only the candidate gets right, and only the old
+        model.
     """
 
     old: Figures | None
     new: Figures
     training: Figures | None = None
     held_out: tuple[tuple[str, int], ...] = ()
+    gained: int = 0
+    lost: int = 0
 
 
 @dataclass(frozen=True)
@@ -101,14 +114,13 @@ def comparison_from_json(text: str) -> Comparison:
 def verdict(comparison: Comparison) -> Verdict:
     """Whether the candidate is better, and why.
 
-    A difference counts where it is larger than what chance makes: at least
-    two items and the square root of a tenth of them for accuracy (the
-    standard error where models differ on a tenth of the items), a point of
-    F1 or PxAP, two percent of the area of negatives.
+    A difference counts where it is larger than what chance makes: for
+    accuracy by the items that changed sides (McNemar's test), for F1 and PxAP
+    a point, two percent of the area of negatives.
     """
     if comparison.old is None:
         return _alone(comparison)
-    better, worse = _differences(comparison.old, comparison.new)
+    better, worse = _differences(comparison)
     caution = _cautions(comparison)
     if better and worse:
         return Verdict(
@@ -180,13 +192,16 @@ def _alone(comparison: Comparison) -> Verdict:
     )
 
 
-def _differences(old: Figures, new: Figures) -> tuple[list[str], list[str]]:
+def _differences(comparison: Comparison) -> tuple[list[str], list[str]]:
     """What is better and what is worse, each completing "the model ..."."""
+    old, new = comparison.old, comparison.new
+    assert old is not None
     better: list[str] = []
     worse: list[str] = []
-    before, after = (round(f.accuracy * f.n_items) for f in (old, new))
-    if abs(after - before) >= _needed(new.n_items):
-        (better if after > before else worse).append(
+    gained, lost = comparison.gained, comparison.lost
+    if abs(gained - lost) > CHANCE * math.sqrt(gained + lost):
+        before, after = (round(f.accuracy * f.n_items) for f in (old, new))
+        (better if gained > lost else worse).append(
             f'gets {after} of {new.n_items} held-out items right, where the '
             f'old one got {before}'
         )
@@ -217,7 +232,8 @@ def _differences(old: Figures, new: Figures) -> tuple[list[str], list[str]]:
 
 def _cautions(comparison: Comparison) -> list[str]:
     """What limits the verdict."""
-    new, training = comparison.new, comparison.training
+    old, new = comparison.old, comparison.new
+    training = comparison.training
     told: list[str] = []
     if new.n_items < FEW:
         told.append(
@@ -235,6 +251,13 @@ def _cautions(comparison: Comparison) -> list[str]:
         told.append(
             'What it leaves unmarked tells it more of the class than what it '
             'marks: look at its masks before you trust them'
+        )
+    elif old and old.entropy_background - new.entropy_background > FALL:
+        told.append(
+            'It has become surer of the class where its marks are hidden '
+            f'(uncertainty {new.entropy_background:.2f}, before '
+            f'{old.entropy_background:.2f}): it may have learned something '
+            'beside them'
         )
     return told
 

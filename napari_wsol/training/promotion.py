@@ -112,13 +112,21 @@ def compare(
     offset = count + len(again)
     repeated = list(filter(None, seen[count:offset]))
     labels = Counter(held_out[number].label for number in both)
+    by_new = [each for number in both if (each := seen[number])]
+    by_old = []
+    if old is not None:
+        by_old = [each for n in both if (each := seen[offset + n])]
+    sides = Counter(
+        (was.right, is_.right)
+        for was, is_ in zip(by_old, by_new, strict=False)
+    )
     return Comparison(
-        old=None
-        if old is None
-        else _figures([seen[offset + number] for number in both]),
-        new=_figures([seen[number] for number in both]),
+        old=_figures(by_old) if by_old else None,
+        new=_figures(by_new),
         training=_figures(repeated) if repeated else None,
         held_out=tuple(labels.items()),
+        gained=sides[False, True],
+        lost=sides[True, False],
     )
 
 
@@ -168,8 +176,7 @@ def _pixels(model: LoadedModel, row: Row, look: Look) -> Pixels | None:
     return Pixels(confusion(score >= model.card.threshold, truth), scores)
 
 
-def _figures(seen: Sequence[Seen | None]) -> Figures:
-    known = [each for each in seen if each is not None]
+def _figures(known: Sequence[Seen]) -> Figures:
     looks = [each.look for each in known]
     negatives = [each.look.marked for each in known if each.is_negative]
     pixels = [each.pixels for each in known if each.pixels is not None]

@@ -22,6 +22,14 @@ def test_an_overconfident_model_is_cooled():
     assert best_temperature(3 * logits, labels) == pytest.approx(3, rel=0.15)
 
 
+def test_a_dozen_right_answers_do_not_make_a_model_certain():
+    labels = np.arange(12) % 2
+    logits = np.where(np.eye(2)[labels] > 0, 2.0, -2.0)
+    temperature = best_temperature(logits, labels)
+    sure = 1 / (1 + np.exp(-4 / temperature))
+    assert sure == pytest.approx(13 / 14, abs=0.01)
+
+
 def test_pixels_are_cooled_as_the_network_does_it():
     """With three channels, cooling the odds of two would be another thing."""
     logits = RNG.normal(0, 2, (3, 4000))

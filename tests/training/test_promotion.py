@@ -51,6 +51,25 @@ def test_both_models_are_asked_about_the_same_items(model, rows):
     alike = end_of(compare(model, model, held_out, negative_class='flat'))
     assert alike.old == alike.new
     assert alike.training is None
+    assert (alike.gained, alike.lost) == (0, 0)
+
+
+def test_items_that_change_sides_are_counted(rows):
+    flat = [row for row in rows if row.label == 'flat'][:2]
+    found = end_of(compare(certain(-50.0), certain(50.0), flat))
+    assert (found.gained, found.lost) == (2, 0)
+    back = end_of(compare(certain(50.0), certain(-50.0), flat))
+    assert (back.gained, back.lost) == (0, 2)
+
+
+def certain(of_flat):
+    """A model that takes everything for "flat", or for "dots"."""
+    model = make_model(('flat', 'dots'), 'flat')
+    with torch.no_grad():
+        model.network.classifier.to_modalities.bias[:] = torch.tensor(
+            [of_flat, -of_flat]
+        )
+    return model
 
 
 def test_the_negative_class_may_have_another_name(rows):

@@ -45,8 +45,8 @@ pytestmark = pytest.mark.viewer
 OLD = Figures(20, 0.7, 0.4, 0.3, 0.6, f1_foreground=80.0, f1_background=81.0)
 NEW = Figures(20, 0.9, 0.2, 0.2, 0.8, f1_foreground=86.0, f1_background=84.0)
 HELD_OUT = (('benign', 8), ('malignant', 12))
-BETTER = Comparison(OLD, NEW, None, HELD_OUT)
-WORSE = Comparison(NEW, OLD, None, HELD_OUT)
+BETTER = Comparison(OLD, NEW, None, HELD_OUT, gained=4)
+WORSE = Comparison(NEW, OLD, None, HELD_OUT, lost=4)
 
 
 class Trainer(FakeClient):
