@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +19,16 @@ from napari_wsol.widgets.flying import fly_to, show_only
 from napari_wsol.widgets.image_in_hand import ImageInHand
 from napari_wsol.widgets.images import image_shape
 from napari_wsol.widgets.items_panel import ItemsPanel
-from napari_wsol.widgets.label_keys import LabelKeys
 from napari_wsol.widgets.label_panel import LabelPanel
 from napari_wsol.widgets.labelling import Labelling
 from napari_wsol.widgets.opinions import Opinions
 from napari_wsol.widgets.project_bar import ProjectBar
-from napari_wsol.widgets.session import bare_viewer, session_of
+from napari_wsol.widgets.session import Session, bare_viewer, session_of
 from napari_wsol.widgets.suggest_panel import SuggestPanel
 from napari_wsol.widgets.suggested_field import SuggestedField
 from napari_wsol.widgets.thumbnails import Thumbnails
 from napari_wsol.widgets.training_panel import TrainingPanel
+from napari_wsol.widgets.viewer_keys import ViewerKeys
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -88,17 +89,27 @@ class FineTuneWidget(DockForm):
             ),
             340,
         )
-        self.keys = LabelKeys(
+        self.keys = ViewerKeys(
             self._viewer,
             self,
-            self.press_digit,
-            self.labelling.undo,
-            self.labelling.redo,
+            {
+                **{
+                    str(digit): partial(self.press_digit, digit)
+                    for digit in range(10)
+                },
+                'N': partial(self.press_digit, 0),
+                'Ctrl+Z': self.labelling.undo,
+                'Ctrl+Shift+Z': self.labelling.redo,
+            },
         )
         self._connect()
         self._take_project()
+        self._session.share_labelling(self.labelling)
         self._session.attach(
-            self, _Farewell(self.labelling, self._thumbnails, self.opinions)
+            self,
+            _Farewell(
+                self._session, self.labelling, self._thumbnails, self.opinions
+            ),
         )
 
     def press_digit(self, digit: int) -> None:
@@ -228,12 +239,18 @@ class _Farewell:
     """Ends what outlives the widget; does not hold it."""
 
     def __init__(
-        self, labelling: Labelling, thumbnails: Thumbnails, opinions: Opinions
+        self,
+        session: Session,
+        labelling: Labelling,
+        thumbnails: Thumbnails,
+        opinions: Opinions,
     ) -> None:
-        self._parts = labelling, thumbnails, opinions
+        self._parts = session, labelling, thumbnails, opinions
 
     def __call__(self) -> None:
-        labelling, thumbnails, opinions = self._parts
+        session, labelling, thumbnails, opinions = self._parts
         opinions.stop()
         thumbnails.close()
         labelling.leave()
+        if session.labelling is labelling:
+            session.share_labelling(None)

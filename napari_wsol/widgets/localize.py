@@ -32,6 +32,7 @@ from napari_wsol.widgets.project_models import project_models
 from napari_wsol.widgets.result_panel import ResultPanel
 from napari_wsol.widgets.run_panel import RunPanel
 from napari_wsol.widgets.session import bare_viewer, session_of
+from napari_wsol.widgets.shown_results import ShownResult
 from napari_wsol.widgets.wording import describe_duration
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class LocalizeWidget(DockForm):
         self.result.threshold_changed.connect(self._take_threshold)
         self.result.shown_changed.connect(self._show_layer)
         self._take_model()
+        self._session.results.threshold_changed.connect(self._follow_threshold)
         self._running = jobs.Running()
         self._session.attach(self, self._running.stop)
         jobs.run(
@@ -126,7 +128,7 @@ class LocalizeWidget(DockForm):
             return
         if not layer.visible:
             show_only(self._viewer, layer)
-        self._source = layer
+        self._source, self._model = layer, model.path
         self._store = (
             self._unfinished.pop(layer, None) or self._session.new_store()
         )
@@ -232,8 +234,14 @@ class LocalizeWidget(DockForm):
 
     def _take_threshold(self, threshold: float) -> None:
         self._threshold = threshold
-        if self._overlays is not None:
-            self._overlays.set_threshold(threshold)
+        if self._source is not None:
+            self._session.results.cut(self._source, threshold)
+
+    def _follow_threshold(self, source: Image) -> None:
+        """The mask was cut elsewhere by another form."""
+        if isalive(self) and source is self._source:
+            self._threshold = self._overlays.threshold
+            self.result.set_threshold(self._threshold)
 
     def _show(self, found: jobs.Found) -> None:
         """Put the layers over the image and tell the result."""
@@ -262,6 +270,16 @@ class LocalizeWidget(DockForm):
             self._session.discard(self._shown[self._source])
         self._shown[self._source] = self._store
         self.result.show_result(result, self._overlays.labels, found.maps.area)
+        self._session.results.put(
+            ShownResult(
+                self._source,
+                result,
+                found.maps,
+                self._overlays,
+                self._model,
+                self.image.pixel_size,
+            )
+        )
         notes = ' '.join(result.notes)
         took = describe_duration(result.seconds)
         self.panel.end(f'Done in {took}. {notes}'.strip())

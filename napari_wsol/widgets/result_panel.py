@@ -135,6 +135,14 @@ class ResultPanel(Section):
         """Where the slider stands."""
         return self._slider.value()
 
+    def set_threshold(self, threshold: float) -> None:
+        """Follow a mask that was cut elsewhere."""
+        if abs(threshold - self.threshold) >= 0.005:
+            self._slider.blockSignals(True)
+            self._slider.setValue(threshold)
+            self._slider.blockSignals(False)
+            self._say_area(threshold)
+
     def show_result(
         self, result: Prediction, labels: tuple[str, ...], area: MarkedArea
     ) -> None:

@@ -13,13 +13,17 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import psutil
+from psygnal import Signal
 
 from napari_wsol.engine.crew import EngineCrew
 from napari_wsol.widgets.preferences import Preferences, read_preferences
+from napari_wsol.widgets.shown_results import ShownResults
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
     from qtpy.QtWidgets import QWidget
+
+    from napari_wsol.widgets.labelling import Labelling
 
 __all__ = ['Session', 'bare_viewer', 'session_of']
 
@@ -31,10 +35,10 @@ tells of its destruction; what is called then must still be whole."""
 
 
 class Session:
-    """The engines and one folder of maps, shared by widgets.
+    """The engines, one folder of maps, results and project of the widgets.
 
-    Both last as long as a widget uses them: closing the viewer deletes its
-    widgets, so the engine ends with the viewer at the latest.
+    Engines and folder last as long as a widget uses them: closing the viewer
+    deletes its widgets, so the engine ends with the viewer at the latest.
 
     Parameters
     ----------
@@ -42,11 +46,23 @@ class Session:
         Talks to the engine processes (``EngineCrew``).
     preferences
         As they were when the first widget opened.
+
+    Attributes
+    ----------
+    results
+        What is shown over the viewer's images.
+    labelling
+        The project that is being labelled; None while no form for it is
+        open.
     """
+
+    labelling_changed = Signal()
 
     def __init__(self, client: Any, preferences: Preferences) -> None:
         self.client = client
         self.preferences = preferences
+        self.results = ShownResults()
+        self.labelling: Labelling | None = None
         self.ended = False
         self._stores = (
             preferences.cache / f'{_prefix()}{os.getpid()}-{uuid.uuid4().hex}'
@@ -83,6 +99,11 @@ class Session:
         """Wait for the engine to end, then remove the maps."""
         self.client.close()
         shutil.rmtree(self._stores, ignore_errors=True)
+
+    def share_labelling(self, labelling: Labelling | None) -> None:
+        """Let the other widgets know which project is being labelled."""
+        self.labelling = labelling
+        self.labelling_changed.emit()
 
     def new_store(self) -> Path:
         """A path for the maps of the next job; nothing is there yet."""

@@ -1,13 +1,14 @@
-"""Keys that label: 0-9, N, Ctrl+Z and Ctrl+Shift+Z."""
+"""Keys that a form takes in the viewer's window while it is to be seen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, ref
 
 from napari.layers import Image
 from qtpy.compat import isalive
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QEvent, QObject
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QShortcut, QWidget
 
@@ -16,16 +17,20 @@ from napari_wsol.widgets.overlays import is_overlay
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-__all__ = ['LabelKeys']
+__all__ = ['ViewerKeys']
+
+_holders: WeakKeyDictionary[Any, list[ref[ViewerKeys]]] = WeakKeyDictionary()
+"""What wants keys of a viewer, that which has them last."""
 
 
-class LabelKeys(QObject):
-    """Listens to keys in the viewer's window while labels are given.
+class ViewerKeys(QObject):
+    """Listens to keys in the viewer's window.
 
-    napari gives digits to the modes of the active layer. They are taken
-    only while the form is visible and the active layer is an image or the
-    plugin's own: whoever paints another layer keeps napari's keys. What is
-    typed into a text is never taken.
+    napari gives letters and digits to the modes of the active layer. They
+    are taken only while the form is visible and the active layer is an image
+    or the plugin's own: whoever paints another layer keeps napari's keys.
+    What is typed into a text is never taken. Of two forms that are visible,
+    the one has the keys that was shown, or that the mouse entered, last.
 
     Parameters
     ----------
@@ -33,42 +38,45 @@ class LabelKeys(QObject):
         Its active layer decides.
     owner
         The form.
-    digit
-        Called with 0-9; N stands for 0.
-    undo, redo
-        Called for Ctrl+Z and Ctrl+Shift+Z.
+    calls
+        What each key does.
     """
 
     def __init__(
         self,
         viewer: Viewer,
         owner: QWidget,
-        digit: Callable[[int], object],
-        undo: Callable[[], object],
-        redo: Callable[[], object],
+        calls: Mapping[str, Callable[[], object]],
     ) -> None:
         super().__init__(owner)
         self._viewer = viewer
         self._owner = owner
-        self._calls: dict[str, Callable[[], object]] = {
-            str(number): lambda number=number: digit(number)
-            for number in range(10)
-        }
-        self._calls['N'] = lambda: digit(0)
-        self._calls['Ctrl+Z'] = undo
-        self._calls['Ctrl+Shift+Z'] = redo
+        self._calls = dict(calls)
         self._shortcuts: list[QShortcut] = []
         self._wanted = False
         viewer.layers.selection.events.active.connect(self._decide)
+        owner.installEventFilter(self)
 
     def listen(self, wanted: bool) -> None:
-        """Take keys from now on, or leave them to napari."""
+        """Take keys from now on, or leave them to other forms and napari."""
         self._wanted = wanted
-        self._decide()
+        before = _holders.get(self._viewer, [])
+        others = [each for each in before if each() not in (None, self)]
+        mine = [ref(self)] if wanted else []
+        _holders[self._viewer] = [*others, *mine]
+        for each in (ref(self), *others):
+            each()._decide()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Have the keys where the mouse is."""
+        if self._wanted and event.type() == QEvent.Type.Enter:
+            self.listen(True)
+        return False
 
     def leave(self) -> None:
         """Take no key any more."""
         self._viewer.layers.selection.events.active.disconnect(self._decide)
+        self.listen(False)
         self._give_back()
 
     def _decide(self, event: Any = None) -> None:
@@ -78,7 +86,8 @@ class LabelKeys(QObject):
         fits = (
             active is None or isinstance(active, Image) or is_overlay(active)
         )
-        if not (self._wanted and fits):
+        holders = _holders.get(self._viewer)
+        if not (fits and holders and holders[-1]() is self):
             self._give_back()
         elif not self._shortcuts:
             self._take()
