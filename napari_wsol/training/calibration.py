@@ -42,6 +42,7 @@ def calibrate(
     scanner: Scanner,
     views: Sequence[View],
     roi_share: float | None = None,
+    least: float = 0.0,
 ) -> Calibration:
     """Fit both temperatures and the threshold on validation labels.
 
@@ -50,8 +51,8 @@ def calibrate(
     allows (``sure``); without held-out fields, pixels keep temperature 1. The
     threshold is the one that marks ``roi_share`` of all
     pixels of the images that may hold a region, or 0.5 where that share is
-    None, unless fields tell a better one (``best_threshold``). No mask is
-    looked at.
+    None, and no lower than ``least``, unless fields tell a better one
+    (``best_threshold``). No mask is looked at.
     """
     scans = list(scanner.scan(network, views))
     figures = figures_of(scans, network)
@@ -71,7 +72,7 @@ def calibrate(
     threshold = best_threshold(
         [roi_probability(field, temperature) for field in fields],
         are_roi,
-        threshold,
+        max(threshold, least),
     )
     return Calibration(temperature, image_temperature, threshold, figures)
 

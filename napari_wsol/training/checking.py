@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from napari_wsol.errors import BadInputError
 from napari_wsol.models.card import Architecture
+from napari_wsol.models.encoders import Encoder, load_imagenet_weights
 from napari_wsol.training.config import TrainingConfig
 from napari_wsol.training.processes import is_first
-from napari_wsol.training.recipes import PARENT
+from napari_wsol.training.recipes import PARENT, stages_of
 
 if TYPE_CHECKING:
     from napari_wsol.training.runner import Training
@@ -30,6 +31,7 @@ def check_run(training: Training, output: Path, *, resume: bool) -> None:
     """
     _check_labels(training)
     _check_parent(training)
+    _check_beginning(training)
     if is_first():
         _check_folder(output, training.resolved, resume=resume)
 
@@ -76,6 +78,21 @@ def _check_parent(training: Training) -> None:
             f'The model "{card.name}" has another encoder ({_named(theirs)}) '
             f'than the run ({_named(config)}): choose the same.'
         )
+
+
+def _check_beginning(training: Training) -> None:
+    """Whether there are weights for the stages that start anew."""
+    config = training.config
+    anew = any(stage.anew for stage in stages_of(config))
+    if not anew or config.weights != 'imagenet':
+        return
+    encoder = Encoder(config.encoder, head=config.encoder_head)
+    try:
+        load_imagenet_weights(encoder, config.encoder)
+    except BadInputError as error:
+        raise BadInputError(
+            f'{error} Or choose "quick", or set students_from to "parent".'
+        ) from error
 
 
 def _named(choice: Architecture | TrainingConfig) -> str:

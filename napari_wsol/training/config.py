@@ -181,8 +181,14 @@ class TrainingConfig(BaseModel):
         'max-min-uncertainty',
         description='Whose map the first student learns from: that of a '
         "max-min localizer, of the tissue's main contrast, or of the model "
-        'that the run starts from, whose weights the students then start '
-        'from, too.',
+        'that the run starts from.',
+    )
+    students_from: Literal['imagenet', 'parent'] = Field(
+        'parent',
+        description='What the students of a parent start from: a network that '
+        "never saw the parent's maps corrects them, its own has learned them "
+        'already. From the parent in any case where it knows classes that no '
+        'label names.',
     )
     contrast_stride: int = 16
     rounds: int = Field(3, ge=0, description='Students, one after the other.')

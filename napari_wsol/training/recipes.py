@@ -48,7 +48,7 @@ SPEEDS: dict[Speed, dict[str, Any]] = {
         'masked_weight': 0.0,
         'averaged_views': False,
     },
-    'full': {'rounds': 2},
+    'full': {'rounds': 1, 'students_from': 'imagenet'},
 }
 """What fine-tuning does, beyond the default method."""
 
@@ -146,6 +146,9 @@ class Stage:
     starts_from
         An earlier stage of which it takes encoder and classifier; else it
         starts as the run does.
+    anew
+        Whether its encoder starts from ImageNet's weights although the run
+        starts from a model.
     frozen
         Parts of the network that do not learn.
     by_contrast
@@ -165,6 +168,7 @@ class Stage:
     lesson: Lesson = 'labels'
     bands: BandKind = 'rank'
     starts_from: str | None = None
+    anew: bool = False
     frozen: tuple[str, ...] = ()
     by_contrast: bool = False
     seed: int = 0
@@ -276,12 +280,18 @@ def _self_taught(config: TrainingConfig) -> tuple[Stage, ...]:
                 taught_by=(stages[-1].name if stages else PARENT,),
                 lesson='pixels',
                 bands=_bands(config, number),
-                starts_from=PARENT if config.teacher == PARENT else None,
+                starts_from=PARENT if _inherits(config) else None,
+                anew=config.teacher == PARENT and not _inherits(config),
                 seed=100 + number,
                 settings=() if number == rounds else (NO_SECOND_LOOK,),
             ),
         )
     return stages
+
+
+def _inherits(config: TrainingConfig) -> bool:
+    """Whether students go on from the parent's weights."""
+    return config.teacher == PARENT and config.students_from == 'parent'
 
 
 def _contrast(config: TrainingConfig) -> Stage:

@@ -151,6 +151,19 @@ def with_students(table: DataTable, config: TrainingConfig) -> TrainingConfig:
     return config.model_copy(update={'rounds': 1, 'student_epochs': epochs})
 
 
+def with_beginning(
+    table: DataTable, config: TrainingConfig
+) -> TrainingConfig:
+    """The configuration with students that can know all of its classes.
+
+    What only the parent knows of, students learn from its weights alone.
+    """
+    known = set(config.classes or ())
+    if config.teacher != PARENT or known <= set(table.labels):
+        return config
+    return config.model_copy(update={'students_from': PARENT})
+
+
 @dataclass(frozen=True)
 class Training:
     """One run over one table."""
@@ -172,7 +185,12 @@ class Training:
         if init is not None and config.teacher == PARENT:
             card = read_folder(init).card
             config = like_parent(config, card, table.labels)
-        for fit_to in (with_guide, with_students, with_working_mpp):
+        for fit_to in (
+            with_guide,
+            with_students,
+            with_beginning,
+            with_working_mpp,
+        ):
             config = fit_to(table, config)
         return cls(table, config, init, features)
 
@@ -333,7 +351,7 @@ class Training:
         )
         if stage.starts_from is not None:
             inherit(network, networks[stage.starts_from])
-        elif self.init is not None:
+        elif self.init is not None and not stage.anew:
             network.encoder.load_state_dict(
                 self.parent.network.encoder.state_dict()
             )
@@ -391,11 +409,12 @@ class Training:
         """What makes a trained network's numbers mean what they say.
 
         How much of the images is region is taken to be as it was for the
-        first pseudo-labels: what a parent marks; the stated share, where all
-        that the images tell is their class.
+        first pseudo-labels: what a parent marks, or less where the network
+        takes less for likely, since too much is what these methods mark; the
+        stated share, where all that the images tell is their class.
         """
         config = self.config
-        share = config.roi_share if config.guided else None
+        share, least = config.roi_share if config.guided else None, 0.0
         if config.teacher == PARENT:
             share = marked_share(
                 self._parent_in_own_terms(),
@@ -403,7 +422,8 @@ class Training:
                 validation,
                 self.parent.card.threshold,
             )
-        return calibrate(network, scanner, validation, share)
+            least = 0.5
+        return calibrate(network, scanner, validation, share, least)
 
     def _bands(self, kind: BandKind, turns_at: float | None) -> Bands:
         config = self.config

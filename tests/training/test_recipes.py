@@ -116,16 +116,22 @@ def test_fine_tuning_starts_from_a_parent_and_is_taught_by_it():
     assert quick.taught_by == (PARENT,)
     assert quick.starts_from == PARENT
     assert fine_tuning('quick', parent=True).freeze_encoder is True
-    first, last = stages_of(fine_tuning('full', parent=True))
-    assert last.taught_by == (first.name,)
-    assert last.starts_from == PARENT
     assert fine_tuning('full', parent=True, rounds=5).rounds == 5
     guided = stages_of(fine_tuning('full', parent=True, guided=True))
-    localizer, student, _ = guided
+    localizer, student = guided
     assert localizer.method == 'max-min-uncertainty'
     assert localizer.taught_by == (PARENT,)
     assert localizer.starts_from == PARENT
     assert student.taught_by == (localizer.name,)
+
+
+def test_students_of_a_full_training_never_saw_the_parents_maps():
+    (student,) = stages_of(fine_tuning('full', parent=True))
+    assert (student.starts_from, student.anew) == (None, True)
+    stated = fine_tuning('full', parent=True, students_from='parent')
+    (student,) = stages_of(stated)
+    assert (student.starts_from, student.anew) == (PARENT, False)
+    assert not any(s.anew for s in stages_of(fine_tuning('full', parent=False)))
 
 
 def test_fine_tuning_without_a_parent_starts_from_the_tissue():
