@@ -1,7 +1,8 @@
-"""Where models and intermediate results are kept on this machine.
+"""Where models, reviews and intermediate results are kept on this machine.
 
-The environment variables ``NAPARI_WSOL_MODELS`` and ``NAPARI_WSOL_CACHE`` go
-before the user's preference, which goes before the platform's usual place.
+The environment variables ``NAPARI_WSOL_MODELS``, ``NAPARI_WSOL_REVIEWS`` and
+``NAPARI_WSOL_CACHE`` go before the user's preference, which goes before the
+platform's usual place.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from pathlib import Path
 
 from platformdirs import user_cache_path, user_data_path
 
-__all__ = ['cache_folder', 'models_folder']
+__all__ = ['cache_folder', 'models_folder', 'reviews_folder']
 
 MODELS_VARIABLE = 'NAPARI_WSOL_MODELS'
+REVIEWS_VARIABLE = 'NAPARI_WSOL_REVIEWS'
 CACHE_VARIABLE = 'NAPARI_WSOL_CACHE'
 
 _APP = 'napari-wsol'
@@ -29,6 +31,13 @@ def models_folder(preference: str = '') -> Path:
     """
     return _chosen(MODELS_VARIABLE, preference) or (
         user_data_path(_APP, appauthor=False) / 'models'
+    )
+
+
+def reviews_folder() -> Path:
+    """What was decided on regions, one file per image; need not exist yet."""
+    return _chosen(REVIEWS_VARIABLE, '') or (
+        user_data_path(_APP, appauthor=False) / 'reviews'
     )
 
 

@@ -41,6 +41,7 @@ def _own_folders(
     place = tmp_path_factory.mktemp('user')
     monkeypatch.setenv('NAPARI_WSOL_MODELS', str(place / 'models'))
     monkeypatch.setenv('NAPARI_WSOL_CACHE', str(place / 'cache'))
+    monkeypatch.setenv('NAPARI_WSOL_REVIEWS', str(place / 'reviews'))
 
 
 @pytest.fixture(autouse=True)

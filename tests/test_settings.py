@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from napari_wsol.settings import cache_folder, models_folder
+from napari_wsol.settings import (
+    cache_folder,
+    models_folder,
+    reviews_folder,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +29,13 @@ def test_the_first_that_is_set_counts(folder, variable, monkeypatch):
     assert 'napari-wsol' in folder().parts
 
 
-def test_models_and_cache_are_apart(monkeypatch):
+def test_models_reviews_and_cache_are_apart(monkeypatch):
     monkeypatch.delenv('NAPARI_WSOL_MODELS')
+    monkeypatch.delenv('NAPARI_WSOL_REVIEWS')
     monkeypatch.delenv('NAPARI_WSOL_CACHE')
-    assert models_folder() != cache_folder()
+    assert len({models_folder(), reviews_folder(), cache_folder()}) == 3
+
+
+def test_reviews_may_be_kept_elsewhere(monkeypatch):
+    monkeypatch.setenv('NAPARI_WSOL_REVIEWS', '/told')
+    assert reviews_folder() == Path('/told')

@@ -1,0 +1,1 @@
+"""What a mask contains: regions, their measurements, review, exchange."""
