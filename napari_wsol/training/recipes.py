@@ -76,14 +76,17 @@ def fine_tuning(
         disk; ``'full'``: all weights.
     parent
         Whether there is a model to start from; its own maps, wherever they
-        are sure, then teach beside the labels. Without one, those of the
-        tissue's main contrast or of a max-min localizer do.
+        are sure, then teach beside the labels. Without one, the tissue's
+        main contrast does, or, in full, all of the default method.
     """
-    first = 'contrast' if speed == 'quick' else 'max-min-uncertainty'
+    if speed == 'full' and not parent:
+        return configure(
+            'self-taught', **{'negative_class': negative_class, **stated}
+        )
     return configure(
         'self-taught',
         **{
-            'teacher': PARENT if parent else first,
+            'teacher': PARENT if parent else 'contrast',
             'negative_class': negative_class,
             **SPEEDS[speed],
             **stated,

@@ -151,9 +151,7 @@ def with_students(table: DataTable, config: TrainingConfig) -> TrainingConfig:
     return config.model_copy(update={'rounds': 1, 'student_epochs': epochs})
 
 
-def with_beginning(
-    table: DataTable, config: TrainingConfig
-) -> TrainingConfig:
+def with_beginning(table: DataTable, config: TrainingConfig) -> TrainingConfig:
     """The configuration with students that can know all of its classes.
 
     What only the parent knows of, students learn from its weights alone.

@@ -131,7 +131,9 @@ def test_students_of_a_full_training_never_saw_the_parents_maps():
     stated = fine_tuning('full', parent=True, students_from='parent')
     (student,) = stages_of(stated)
     assert (student.starts_from, student.anew) == (PARENT, False)
-    assert not any(s.anew for s in stages_of(fine_tuning('full', parent=False)))
+    assert not any(
+        s.anew for s in stages_of(fine_tuning('full', parent=False))
+    )
 
 
 def test_fine_tuning_without_a_parent_starts_from_the_tissue():
