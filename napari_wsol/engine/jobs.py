@@ -8,10 +8,13 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
+import math
 import platform
 from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from napari_wsol.engine.messages import (
     DescribeDevices,
@@ -21,6 +24,8 @@ from napari_wsol.engine.messages import (
     Judged,
     JudgeRequest,
     PredictRequest,
+    RegionsFound,
+    RegionsRequest,
     Suggested,
     SuggestRequest,
     Trained,
@@ -30,10 +35,18 @@ from napari_wsol.engine.server import JobContext, JobEvents, JobRegistry
 from napari_wsol.errors import BadInputError
 
 if TYPE_CHECKING:
+    from napari_wsol.engine.messages import ImageSource
     from napari_wsol.models.loading import LoadedModel
+    from napari_wsol.slides.pixel_size import PixelSize
     from napari_wsol.slides.slide import Slide
 
 MODELS_KEPT = 2
+
+MOST_WEIGHED = 500
+"""Regions, the largest ones, of which is asked whether they matter."""
+
+STAIN_MEGAPIXELS = 25
+"""Of a map: a larger one has its stain measured on coarser pixels."""
 
 MOST_HASHED = 64_000_000
 HASHED_ROWS = 1024
@@ -79,7 +92,7 @@ def predict(request: PredictRequest, context: JobContext) -> JobEvents:
     """Run a model over an image."""
     from napari_wsol.inference.predicting import predict as predict_slide
 
-    slide = _open(request, context)
+    slide = _open(request.image, request.pixel_size, context)
     try:
         prediction = yield from predict_slide(
             slide,
@@ -163,6 +176,45 @@ def judge(request: JudgeRequest, context: JobContext) -> JobEvents:
     return Judged(request.job, judgements)
 
 
+def find_regions(request: RegionsRequest, context: JobContext) -> JobEvents:
+    """Find, outline and measure the regions of a result."""
+    from napari_wsol.regions.extraction import extract
+    from napari_wsol.regions.relevance import weighed
+    from napari_wsol.regions.saving import save_regions
+    from napari_wsol.regions.stain import stained
+    from napari_wsol.regions.stored import stored_result
+
+    result = stored_result(request.prediction)
+    maps, classes = result.maps, result.prediction.roi_classes
+    table, outlines = yield from extract(
+        maps, request.threshold, result.frame, classes
+    )
+    if request.image is not None:
+        slide = _open(request.image, request.pixel_size, context)
+        height, width = maps.shape
+        coarser = math.ceil(
+            math.sqrt(height * width / (1e6 * STAIN_MEGAPIXELS))
+        )
+        try:
+            table = yield from stained(table, outlines, slide, coarser=coarser)
+        finally:
+            slide.close()
+    if request.model is not None and maps.scores is not None:
+        from napari_wsol.inference.summary import class_probabilities
+
+        model = _models.get(request.model)
+        table = yield from weighed(
+            table,
+            outlines,
+            np.asarray(maps.scores[0]),
+            result.cell_step,
+            lambda cells: class_probabilities(cells, model),
+            most=MOST_WEIGHED,
+        )
+    save_regions(Path(request.output), table, outlines)
+    return RegionsFound(request.job, len(table))
+
+
 def describe_devices(
     request: DescribeDevices, context: JobContext
 ) -> JobEvents:
@@ -183,17 +235,18 @@ def warm_up(threads: int) -> None:
     import napari_wsol.slides.opening  # noqa: F401
 
 
-def _open(request: PredictRequest, context: JobContext) -> Slide:
+def _open(
+    image: ImageSource, pixel_size: PixelSize | None, context: JobContext
+) -> Slide:
     from napari_wsol.slides.arrays import BlockSlide
     from napari_wsol.slides.opening import open_slide
 
-    image = request.image
     if isinstance(image, FileImage):
-        return open_slide(Path(image.path), request.pixel_size)
+        return open_slide(Path(image.path), pixel_size)
     return BlockSlide(
         image.name,
         image.level_shapes,
-        request.pixel_size,
+        pixel_size,
         functools.partial(context.blocks.read, image.key),
     )
 
@@ -232,6 +285,7 @@ JOBS = JobRegistry(
         TrainRequest: train,
         SuggestRequest: suggest,
         JudgeRequest: judge,
+        RegionsRequest: find_regions,
         DescribeDevices: describe_devices,
     },
     warm_up,

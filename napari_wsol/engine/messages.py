@@ -62,6 +62,8 @@ __all__ = [
     'PreviewDone',
     'Progress',
     'Ready',
+    'RegionsFound',
+    'RegionsRequest',
     'Request',
     'Shutdown',
     'Steer',
@@ -185,6 +187,32 @@ class JudgeRequest:
 
 
 @dataclass(frozen=True)
+class RegionsRequest:
+    """Find the regions of a result; answered by Progress, RegionsFound.
+
+    Parameters
+    ----------
+    threshold
+        ROI probability from which a pixel is marked.
+    output
+        The file to write, as ``regions.saving`` does.
+    image, pixel_size
+        What the result is of; None leaves the stain unmeasured.
+    model
+        That made the result; None leaves open which regions matter to its
+        answer.
+    """
+
+    job: int
+    prediction: Prediction
+    threshold: float
+    output: str
+    image: ImageSource | None = None
+    pixel_size: PixelSize | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True)
 class Cancel:
     """Stop a job after the batch in hand."""
 
@@ -271,6 +299,14 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class RegionsFound:
+    """How many regions lie in the file that was asked for."""
+
+    job: int
+    count: int
+
+
+@dataclass(frozen=True)
 class Failed:
     """A job ended with an error.
 
@@ -291,7 +327,14 @@ class Cancelled:
 
 
 Closing = (
-    Finished | Failed | Cancelled | Devices | Trained | Suggested | Judged
+    Finished
+    | Failed
+    | Cancelled
+    | Devices
+    | Trained
+    | Suggested
+    | Judged
+    | RegionsFound
 )
 Event = Progress | ChunkDone | TrainingStep | Closing
 
@@ -303,6 +346,7 @@ CLOSING = (
     Trained,
     Suggested,
     Judged,
+    RegionsFound,
 )
 """The events that end a job."""
 

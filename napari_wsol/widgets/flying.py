@@ -18,7 +18,7 @@ from napari_wsol.widgets.reader import get_reader
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-__all__ = ['fly_to', 'open_image', 'opened_image', 'show_only']
+__all__ = ['fly_to', 'fly_to_layer', 'open_image', 'opened_image', 'show_only']
 
 _MARGIN = 1.15
 """How much wider than a whole image the view becomes."""
@@ -88,6 +88,18 @@ def fly_to(viewer: Viewer, path: Path, box: Box | None = None) -> Image:
     layer = open_image(viewer, path)
     show_only(viewer, layer)
     viewer.layers.selection.active = layer
+    fly_to_layer(viewer, layer, box)
+    return layer
+
+
+def fly_to_layer(viewer: Viewer, layer: Image, box: Box | None = None) -> None:
+    """Put an area of an image that is open in the middle of the canvas.
+
+    Parameters
+    ----------
+    box
+        In level-0 pixels; None shows the whole image.
+    """
     wider = _MARGIN if box is None else _SURROUNDINGS
     box = box or Box(0, 0, *image_shape(layer))
     factor = unit_factor(layer.units, viewer.layers.units)
@@ -110,7 +122,6 @@ def fly_to(viewer: Viewer, path: Path, box: Box | None = None) -> Image:
     camera.center = (0, *((low + high) / 2))
     room = np.asarray(viewer.canvas.size, float) / (high - low)
     camera.zoom = float(room.min() / wider)
-    return layer
 
 
 def show_only(viewer: Viewer, image: Image) -> None:

@@ -14,18 +14,33 @@ from napari.qt.threading import GeneratorWorker, create_worker
 from napari_wsol.engine.messages import (
     Failed,
     Finished,
+    ImageSource,
     PredictRequest,
+    RegionsFound,
+    RegionsRequest,
     Request,
     ViewerImage,
 )
 from napari_wsol.errors import WsolError
 from napari_wsol.inference.settings import Prediction, PredictionSettings
+from napari_wsol.regions.outlines import Outlines
+from napari_wsol.regions.region import RegionTable
+from napari_wsol.regions.saving import load_regions
 from napari_wsol.slides.arrays import ArraySlide
 from napari_wsol.slides.pixel_size import PixelSize
 from napari_wsol.slides.refusal import require_brightfield
 from napari_wsol.widgets.maps import ResultMaps, open_maps
 
-__all__ = ['Found', 'ImageAtHand', 'Job', 'Running', 'predict', 'run']
+__all__ = [
+    'Found',
+    'ImageAtHand',
+    'Job',
+    'Regions',
+    'Running',
+    'find_regions',
+    'predict',
+    'run',
+]
 
 
 @dataclass(frozen=True)
@@ -43,6 +58,14 @@ class Found:
 
     result: Prediction
     maps: ResultMaps
+
+
+@dataclass(frozen=True)
+class Regions:
+    """The regions of a result."""
+
+    table: RegionTable
+    outlines: Outlines
 
 
 class Job(GeneratorWorker):
@@ -132,24 +155,92 @@ def predict(
     on_event
         As for ``run``; a ``Found`` comes in the place of ``Finished``.
     """
+
+    def events(job: int, source: ImageSource) -> Iterator[Any]:
+        require_brightfield(ArraySlide(image.name, image.levels))
+        request = PredictRequest(
+            job, source, pixel_size, str(model), str(store), settings
+        )
+        for event in client.events(request):
+            if isinstance(event, Finished):
+                yield Found(event.result, open_maps(event.result.store))
+            else:
+                yield event
+
+    return _look(
+        client, image, f'localization in {image.name}', events, on_event
+    )
+
+
+def find_regions(
+    client: Any,
+    result: Prediction,
+    threshold: float,
+    output: Path,
+    image: ImageAtHand,
+    pixel_size: PixelSize | None,
+    model: Path,
+    on_event: Callable[[Any], object],
+) -> Job:
+    """Find and measure the regions of a result.
+
+    Parameters
+    ----------
+    client
+        The session's ``EngineClient``.
+    output
+        A file to put them into meanwhile.
+    image, pixel_size, model
+        As the result was made of.
+    on_event
+        As for ``run``; ``Regions`` come in the place of ``RegionsFound``.
+    """
+
+    def events(job: int, source: ImageSource) -> Iterator[Any]:
+        request = RegionsRequest(
+            job,
+            result,
+            threshold,
+            str(output),
+            source,
+            pixel_size,
+            str(model),
+        )
+        try:
+            for event in client.events(request):
+                if isinstance(event, RegionsFound):
+                    yield Regions(*load_regions(output))
+                else:
+                    yield event
+        finally:
+            output.unlink(missing_ok=True)
+
+    return _look(client, image, f'regions of {image.name}', events, on_event)
+
+
+def _look(
+    client: Any,
+    image: ImageAtHand,
+    name: str,
+    events: Callable[[int, ImageSource], Iterator[Any]],
+    on_event: Callable[[Any], object],
+) -> Job:
+    """A job that looks at an image of the viewer, its troubles in words.
+
+    Parameters
+    ----------
+    events
+        Gives the job's events, for its number and what the engine reads.
+    """
     job = client.next_job()
 
     def relay() -> Iterator[Any]:
         source = None
         try:
-            require_brightfield(ArraySlide(image.name, image.levels))
             source = client.blocks.image_source(
                 image.levels, name=image.name, path=image.path
             )
-            request = PredictRequest(
-                job, source, pixel_size, str(model), str(store), settings
-            )
-            for event in client.events(request):
-                if isinstance(event, Finished):
-                    maps = open_maps(event.result.store)
-                    yield Found(event.result, maps)
-                else:
-                    yield event
+            yield from events(job, source)
         except WsolError as error:
             yield Failed(job, str(error))
         except Exception as error:
@@ -163,9 +254,7 @@ def predict(
             if isinstance(source, ViewerImage):
                 client.blocks.unregister(source.key)
 
-    return _start(
-        client, job, f'localization in {image.name}', relay, on_event
-    )
+    return _start(client, job, name, relay, on_event)
 
 
 class _Named(partial):

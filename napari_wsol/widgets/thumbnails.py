@@ -53,6 +53,7 @@ class Thumbnails(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._folder: Path | None = None
+        self._lent: dict[Path, Slide] = {}
         self._kept: OrderedDict[str, QPixmap | None] = OrderedDict()
         self._wishes: OrderedDict[str, _Wish] = OrderedDict()
         self._wake = threading.Condition()
@@ -65,6 +66,10 @@ class Thumbnails(QObject):
             self._wishes.clear()
             self._folder = folder
         self._kept.clear()
+
+    def lend(self, image: Path, slide: Slide) -> None:
+        """Read an image that has no file from a slide instead."""
+        self._lent = {**self._lent, image: slide}
 
     def get(self, image: Path, box: Box | None) -> QPixmap | None:
         """The picture, or None for now; ``changed`` tells when it is there.
@@ -81,7 +86,7 @@ class Thumbnails(QObject):
             self._kept.move_to_end(name)
             return self._kept[name]
         with self._wake:
-            self._wishes[name] = _Wish(image, box)
+            self._wishes[name] = _Wish(image, box, self._lent.get(image))
             self._wishes.move_to_end(name)
             while len(self._wishes) > _MOST_WAITING:
                 self._wishes.popitem(last=False)
@@ -130,9 +135,12 @@ class Thumbnails(QObject):
 class _Wish:
     """A picture to be made."""
 
-    def __init__(self, image: Path, box: Box | None) -> None:
+    def __init__(
+        self, image: Path, box: Box | None, lent: Slide | None
+    ) -> None:
         self._image = image
         self._box = box
+        self._lent = lent
 
     def picture(
         self,
@@ -162,10 +170,11 @@ class _Wish:
     def _make(self, slides: OrderedDict[Path, Slide]) -> np.ndarray:
         from napari_wsol.slides.opening import open_slide
 
-        slide = slides.get(self._image)
+        slide = self._lent or slides.get(self._image)
         if slide is None:
             slide = slides[self._image] = open_slide(self._image)
-        slides.move_to_end(self._image)
+        if slide is not self._lent:
+            slides.move_to_end(self._image)
         while len(slides) > _OPEN_SLIDES:
             slides.popitem(last=False)[1].close()
         box = self._box or slide.box

@@ -18,11 +18,16 @@ from napari_wsol.engine.messages import (
     DescribeDevices,
     Devices,
     Finished,
+    RegionsFound,
+    RegionsRequest,
 )
 from napari_wsol.inference import ngff
 from napari_wsol.inference.settings import Prediction
 from napari_wsol.models.card import ModelCard
 from napari_wsol.models.folder import write_folder
+from napari_wsol.regions.extraction import extract
+from napari_wsol.regions.saving import save_regions
+from napari_wsol.regions.stored import stored_result
 from napari_wsol.settings import models_folder
 
 MAP_SHAPE = (10, 15)
@@ -36,7 +41,13 @@ def write_store(
     levels: int = 1,
 ) -> None:
     """A result store as inference writes it, of chosen probabilities."""
-    group = zarr.create_group(str(path))
+    paths = [f'probability/{level}' for level in range(levels)]
+    group = zarr.create_group(
+        str(path),
+        attributes={
+            'ome': ngff.multiscales('probability', paths, STEP, (0.5, 0.5))
+        },
+    )
     maps = {'probability': probability, 'entropy': 1 - probability}
     if classes is not None:
         maps['class_probability'] = classes
@@ -141,6 +152,9 @@ class FakeClient:
             yield Devices(request.job, (('cpu', 'Processor, 2 cores'),))
             return
         self.requests.append(request)
+        if isinstance(request, RegionsRequest):
+            yield find_regions(request)
+            return
         if self.automatic:
             self.finish()
         while True:
@@ -152,6 +166,23 @@ class FakeClient:
             yield event
             if isinstance(event, CLOSING):
                 return
+
+
+def find_regions(request: RegionsRequest) -> RegionsFound:
+    """As the engine does it; nothing of that is heavy but the classifier."""
+    stored = stored_result(request.prediction)
+    found = extract(
+        stored.maps,
+        request.threshold,
+        stored.frame,
+        request.prediction.roi_classes,
+    )
+    while True:
+        try:
+            next(found)
+        except StopIteration as end:
+            save_regions(Path(request.output), *end.value)
+            return RegionsFound(request.job, len(end.value[0]))
 
 
 @pytest.fixture

@@ -1,0 +1,274 @@
+"""The review of one result: its regions, and what was said of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import shapely
+from qtpy.QtCore import QObject, Signal
+
+from napari_wsol.errors import WsolError
+from napari_wsol.regions.decisions import (
+    OPEN,
+    Decision,
+    Kind,
+    Review,
+    decide,
+    decisions_on,
+)
+from napari_wsol.regions.outlines import Outlines
+from napari_wsol.regions.region import RegionTable
+from napari_wsol.regions.suspicion import Suspicion, suspicion
+from napari_wsol.settings import reviews_folder
+from napari_wsol.widgets.images import image_path
+
+if TYPE_CHECKING:
+    from napari_wsol.slides.geometry import Box
+    from napari_wsol.widgets.labelling import Labelling
+    from napari_wsol.widgets.shown_results import ShownResult
+
+__all__ = ['Reviewing', 'Verdict', 'review_file']
+
+Verdict = Literal['accepted', 'rejected', 'open']
+
+
+def review_file(shown: ShownResult) -> Path:
+    """Where the decisions on an image are kept.
+
+    They are about the image, whichever model marked it; one that exists only
+    in the viewer goes by its name.
+    """
+    path = image_path(shown.source)
+    what = str(path.resolve()) if path else shown.source.name
+    digest = hashlib.blake2b(what.encode(), digest_size=6).hexdigest()
+    stem = Path(what).stem if path else 'unsaved'
+    return reviews_folder() / f'{stem}-{digest}.jsonl'
+
+
+class Reviewing(QObject):
+    """Regions of the result in hand, ranked, with decisions.
+
+    Attributes
+    ----------
+    result_changed
+        Another result is in hand, or none.
+    regions_changed
+        There are other regions.
+    decisions_changed
+        Something was decided or taken back.
+    said
+        A sentence to the user, and its kind as for ``Message.say``.
+    """
+
+    result_changed = Signal()
+    regions_changed = Signal()
+    decisions_changed = Signal()
+    said = Signal(str, str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.shown: ShownResult | None = None
+        self.table: RegionTable | None = None
+        self.outlines: Outlines | None = None
+        self.suspicion: Suspicion | None = None
+        self.on_negative = np.zeros(0, bool)
+        self.decided = np.zeros(0, np.int64)
+        self._review: Review | None = None
+
+    @property
+    def count(self) -> int:
+        """How many regions there are."""
+        return 0 if self.table is None else len(self.table)
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """All that stand on this image, oldest first."""
+        return () if self._review is None else self._review.decisions
+
+    @property
+    def seconds(self) -> float:
+        """Spent on deciding."""
+        return 0.0 if self._review is None else self._review.seconds
+
+    def set_result(self, shown: ShownResult | None) -> None:
+        """Take a result in hand; its regions come later."""
+        self.shown, self._review = shown, None
+        self._clear()
+        if shown is not None:
+            try:
+                self._review = Review(review_file(shown))
+            except WsolError as error:
+                self.said.emit(str(error), 'stop')
+        self.result_changed.emit()
+        self.regions_changed.emit()
+
+    def set_regions(
+        self,
+        table: RegionTable,
+        outlines: Outlines,
+        labelling: Labelling | None,
+    ) -> None:
+        """Show regions, ranked by how suspicious they are.
+
+        Parameters
+        ----------
+        labelling
+            Says which parts of the image are fully negative.
+        """
+        self.table, self.outlines = table, outlines
+        self.rank(labelling)
+        self._match()
+        self.regions_changed.emit()
+
+    def rank(self, labelling: Labelling | None) -> None:
+        """Rank the regions by what is known of them."""
+        negative = _on_negative(self.table, self.shown, labelling)
+        self.on_negative = (
+            np.zeros(self.count, bool) if negative is None else negative
+        )
+        self.suspicion = suspicion(self.table, negative)
+
+    def decision(self, place: int) -> Decision | None:
+        """What was said of the region at a place of the table."""
+        number = self.decided[place]
+        return None if number == OPEN else self.decisions[number]
+
+    def verdict(self, place: int) -> Verdict:
+        """Whether a region stands.
+
+        On a fully negative image or field every region is a false positive,
+        unless somebody says otherwise.
+        """
+        decision = self.decision(place)
+        if decision is not None:
+            return 'accepted' if decision.kind == 'accepted' else 'rejected'
+        return 'rejected' if self.on_negative[place] else 'open'
+
+    def polygon(self, place: int) -> shapely.Polygon:
+        """The outline of the region at a place of the table."""
+        return self.outlines.polygon(int(self.table.number[place]))
+
+    def decide(
+        self, places: Sequence[int], kind: Kind, reason: str = ''
+    ) -> bool:
+        """Say the same of some regions; whether it is on the disk."""
+        decisions = [
+            decide(kind, self.polygon(place), reason=reason)
+            for place in places
+        ]
+        return self._add(decisions, places)
+
+    def miss(self, box: Box, label: str = '') -> bool:
+        """Say that there is a region that the model did not mark."""
+        square = shapely.box(box.x, box.y, box.right, box.bottom)
+        return self._add([decide('missed', square, label=label)])
+
+    def add(self, decisions: Sequence[Decision]) -> bool:
+        """Take decisions that were made elsewhere, as one step."""
+        return self._add(list(decisions))
+
+    def undo(self) -> None:
+        """Take the last decision back."""
+        if self._review is None:
+            return
+        try:
+            taken = self._review.undo()
+        except OSError as error:
+            self.said.emit(f'It could not be taken back: {error}.', 'stop')
+            return
+        if not taken:
+            self.said.emit('There is nothing to take back.', 'note')
+            return
+        what = taken[0].kind if len(taken) == 1 else f'{len(taken)} decisions'
+        self._match()
+        self.decisions_changed.emit()
+        self.said.emit(f'Taken back: {what}.', 'fine')
+
+    def counts(self) -> dict[str, int]:
+        """How many regions are accepted, rejected, open; and missed ones."""
+        verdicts = [self.verdict(place) for place in range(self.count)]
+        return {
+            'accepted': verdicts.count('accepted'),
+            'rejected': verdicts.count('rejected'),
+            'open': verdicts.count('open'),
+            'missed': sum(each.kind == 'missed' for each in self.decisions),
+        }
+
+    def pace(self) -> str:
+        """How long the review took, and how fast it was."""
+        decided = len(self.decisions)
+        if decided < 2 or self.seconds <= 0:
+            return ''
+        minutes = self.seconds / 60
+        return f'{minutes:.1f} min, {decided / minutes:.0f} regions a minute'
+
+    def _add(
+        self, decisions: list[Decision], places: Sequence[int] = ()
+    ) -> bool:
+        """Note decisions; those on regions name their places."""
+        if self._review is None:
+            self.said.emit('There is no result to decide on.', 'note')
+            return False
+        try:
+            self._review.add(decisions)
+        except OSError as error:
+            self.said.emit(
+                f'The decision could not be saved ({error}) and does not '
+                'stand. Make room on the disk and decide again.',
+                'stop',
+            )
+            return False
+        if places:
+            first = len(self.decisions) - len(decisions)
+            self.decided[list(places)] = first + np.arange(len(places))
+        else:
+            self._match()
+        self.decisions_changed.emit()
+        return True
+
+    def _match(self) -> None:
+        if self.table is not None and self.outlines is not None:
+            self.decided = decisions_on(
+                self.table, self.outlines, self.decisions
+            )
+
+    def _clear(self) -> None:
+        self.table = self.outlines = self.suspicion = None
+        self.decided = np.zeros(0, np.int64)
+        self.on_negative = np.zeros(0, bool)
+
+
+def _on_negative(
+    table: RegionTable, shown: ShownResult, labelling: Labelling | None
+) -> np.ndarray | None:
+    """Which regions lie where a label says that nothing should be marked.
+
+    None where no label of the image says so of anything.
+    """
+    path = image_path(shown.source)
+    if labelling is None or path is None or not labelling.negative_class:
+        return None
+    negative = labelling.negative_class
+    whole = labelling.item_at(path)
+    if whole is not None and whole.label == negative:
+        return np.ones(len(table), bool)
+    boxes = [
+        each.field
+        for each in labelling.fields_of(path)
+        if each.label == negative
+    ]
+    if not boxes:
+        return None
+    inside = np.zeros(len(table), bool)
+    for box in boxes:
+        inside |= (
+            (table.centre_y >= box.y)
+            & (table.centre_y < box.bottom)
+            & (table.centre_x >= box.x)
+            & (table.centre_x < box.right)
+        )
+    return inside

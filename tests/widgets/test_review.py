@@ -1,0 +1,228 @@
+"""The Review widget: from a result to decisions that are kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication
+
+from napari_wsol.engine.messages import Failed
+from napari_wsol.projects.project import Project
+from napari_wsol.regions.decisions import Review
+from napari_wsol.widgets.labelling import Labelling
+from napari_wsol.widgets.localize import LocalizeWidget
+from napari_wsol.widgets.overlays import METADATA
+from napari_wsol.widgets.review import ReviewWidget
+from napari_wsol.widgets.reviewing import review_file
+from napari_wsol.widgets.session import session_of
+
+from . import conftest
+
+pytestmark = pytest.mark.viewer
+
+MICRONS = {'scale': (0.5, 0.5), 'units': 'um'}
+
+
+def blobs() -> np.ndarray:
+    """Three squares of 2 x 2, 3 x 3 and 4 x 4 map pixels, one of them weak."""
+    probability = np.zeros(conftest.MAP_SHAPE)
+    probability[1:3, 1:3] = 0.9
+    probability[1:4, 5:8] = 0.6
+    probability[5:9, 9:13] = 0.8
+    return probability
+
+
+@pytest.fixture
+def localized(make_napari_viewer, client, own_model, tissue, tmp_path, qtbot):
+    """A viewer with an image of a file and its result."""
+    conftest_ramp, conftest.ramp = conftest.ramp, blobs
+    path = tmp_path / 'tissue.png'
+    Image.fromarray(tissue).save(path)
+    viewer = make_napari_viewer(show=True)
+    (layer,) = viewer.open(str(path), plugin='napari')
+    layer.scale, layer.units = (0.5, 0.5), ('um', 'um')
+    localize = LocalizeWidget(viewer, client)
+    viewer.window.add_dock_widget(localize, name='Localize')
+    localize.model.use('tiny')
+    localize.run()
+    qtbot.waitUntil(lambda: not localize.is_running)
+    yield viewer, localize
+    conftest.ramp = conftest_ramp
+
+
+@pytest.fixture
+def review(localized, client, qtbot):
+    """The form with three regions."""
+    viewer, _ = localized
+    form = ReviewWidget(viewer, client)
+    viewer.window.add_dock_widget(form, name='Review')
+    form.window().activateWindow()
+    qtbot.waitUntil(lambda: form.reviewing.count == 3)
+    qtbot.waitUntil(lambda: QApplication.activeWindow() is not None)
+    return form
+
+
+def press(viewer, qtbot, *keys):
+    canvas = viewer.window._qt_viewer.canvas.native
+    canvas.setFocus()
+    for key in keys:
+        qtbot.keyClick(canvas, key)
+        qtbot.wait(10)
+
+
+def verdicts(form):
+    return [form.reviewing.verdict(place) for place in range(3)]
+
+
+def test_without_a_result_it_says_what_to_do(
+    make_napari_viewer, client, own_model, qtbot
+):
+    viewer = make_napari_viewer()
+    form = ReviewWidget(viewer, client)
+    qtbot.addWidget(form)
+    assert 'Localize' in form.head.text()
+    assert not form.decisions.isVisibleTo(form)
+    form.accept()
+    form.miss_under_mouse()
+    form.reviewing.undo()
+    assert form.reviewing.decisions == ()
+
+
+def test_it_shows_what_localize_finds(review, localized, qtbot):
+    viewer, _ = localized
+    assert review.model.rowCount() == 3
+    assert '3 regions' in review.cut._count.text()
+    table = review.reviewing.table
+    assert table.pixels.tolist() == [4, 9, 16]
+    assert table.area.tolist() == [16, 36, 64]
+    review.regions.sort_by('large')
+    review.regions.next_row()
+    assert review.regions.current == 2
+    (outline,) = [
+        layer
+        for layer in viewer.layers
+        if layer.metadata.get(METADATA, {}).get('role') == 'region'
+    ]
+    corners = outline.data_to_world(outline.data[0].min(axis=0))
+    assert np.allclose(corners, (0.5 * (20 - 0.5), 0.5 * (36 - 0.5)))
+    assert np.allclose(
+        viewer.scene.camera.center[-2:], (14 - 0.25, 22 - 0.25), atol=0.6
+    )
+
+
+def test_keys_decide_and_go_on_and_a_crash_loses_nothing(
+    review, localized, qtbot
+):
+    viewer, _ = localized
+    review.regions.sort_by('small')
+    press(viewer, qtbot, Qt.Key.Key_N, Qt.Key.Key_2, Qt.Key.Key_A)
+    assert verdicts(review) == ['rejected', 'accepted', 'open']
+    assert review.regions.current == 2
+    press(viewer, qtbot, Qt.Key.Key_R)
+    assert 'Every region is decided' in review.decisions.message.text()
+    shown = review.reviewing.shown
+    kept = Review(review_file(shown)).decisions
+    assert [(each.kind, each.reason) for each in kept] == [
+        ('rejected', 'necrosis'),
+        ('accepted', ''),
+        ('rejected', 'other'),
+    ]
+    press(viewer, qtbot, Qt.Key.Key_U)
+    assert verdicts(review) == ['rejected', 'accepted', 'open']
+    again = ReviewWidget(viewer)
+    qtbot.addWidget(again)
+    qtbot.waitUntil(lambda: again.reviewing.count == 3)
+    assert verdicts(again) == ['rejected', 'accepted', 'open']
+
+
+def test_what_was_missed_is_marked_where_the_mouse_is(review, localized):
+    viewer, _ = localized
+    viewer.cursor.position = (15.0, 5.0)
+    review.miss_under_mouse()
+    (missed,) = review.reviewing.decisions
+    assert missed.kind == 'missed'
+    assert (missed.y, missed.x) == (28, 12)
+    viewer.cursor.position = (-50.0, 5.0)
+    review.miss_under_mouse()
+    assert len(review.reviewing.decisions) == 1
+    assert 'Point at' in review.decisions.message.text()
+
+
+def test_the_threshold_is_one_for_both_forms(review, localized, qtbot):
+    viewer, localize = localized
+    review.reviewing.decide([2], 'accepted')
+    review.cut.cut.emit(0.7)
+    qtbot.waitUntil(lambda: review.reviewing.count == 2)
+    assert localize.result.threshold == 0.7
+    mask = viewer.layers['Mask: tissue']
+    assert np.count_nonzero(mask.data) == 20
+    assert [review.reviewing.verdict(place) for place in range(2)] == [
+        'open',
+        'accepted',
+    ]
+    localize.result.threshold_changed.emit(0.55)
+    qtbot.waitUntil(lambda: review.reviewing.count == 3)
+    assert review.cut.threshold == 0.55
+
+
+def test_filters_show_what_is_asked_for(review):
+    review.reviewing.decide([0], 'rejected', 'fold')
+    for what, places in (
+        ('rejected', [0]),
+        ('accepted', []),
+        ('all', [0, 1, 2]),
+    ):
+        review.regions.show_only(what)
+        assert sorted(review.model.places) == places
+    review.regions.show_only('open')
+    assert sorted(review.model.places) == [1, 2]
+    index = review.model.index(0, 1)
+    assert index.data() == '–'
+
+
+def test_on_a_fully_negative_image_every_region_is_false(
+    review, localized, tmp_path, qtbot
+):
+    viewer, _ = localized
+    project = Project.create(
+        tmp_path / 'project', classes=('gland',), negative_class='stroma'
+    )
+    labelling = Labelling()
+    labelling.set_project(project)
+    path = review.reviewing.shown.source.source.path
+    project.add_images([path], label='stroma')
+    session_of(viewer).share_labelling(labelling)
+    assert verdicts(review) == ['rejected'] * 3
+    assert 'nothing should be' in review.reviewing.suspicion.why(0)
+    review.reviewing.decide([1], 'accepted')
+    assert verdicts(review) == ['rejected', 'accepted', 'rejected']
+    labelling.undo()
+    assert verdicts(review) == ['open', 'accepted', 'open']
+    labelling.leave()
+
+
+def test_a_failure_is_said_in_words(review, localized, client):
+    review.finding.failed.emit('The store is gone.')
+    assert review.cut.message.text() == 'The store is gone.'
+    assert isinstance(Failed(1, 'x'), Failed)
+
+
+def test_another_result_starts_another_review(
+    review, localized, tissue, qtbot
+):
+    viewer, localize = localized
+    review.reviewing.decide([0], 'rejected', 'fold')
+    other = viewer.add_image(tissue, name='other', **MICRONS)
+    localize.image.choose(other)
+    localize.run()
+    qtbot.waitUntil(lambda: not localize.is_running)
+    qtbot.waitUntil(lambda: review.reviewing.count == 3)
+    assert review.reviewing.shown.source is other
+    assert verdicts(review) == ['open'] * 3
+    viewer.layers.selection.active = viewer.layers['tissue']
+    qtbot.waitUntil(lambda: review.reviewing.count == 3)
+    assert verdicts(review) == ['rejected', 'open', 'open']
+    viewer.layers.remove(viewer.layers['tissue'])
+    assert review.reviewing.shown.source is other
