@@ -72,7 +72,7 @@ def geojson_items(path: Path, image: Path, mpp: float | None) -> list[Item]:
     """
     return [
         Item('', image, box, label, mpp=mpp)
-        for box, label in read_fields(path, _origin(image))
+        for box, label in read_fields(path, qupath_origin(image))
     ]
 
 
@@ -100,7 +100,8 @@ def write_geojson(
         while path in written:
             number += 1
             path = folder / f'{image.stem}-{number}.geojson'
-        _write(path, collection_text(fields, settings, folder, _origin(image)))
+        text = collection_text(fields, settings, folder, qupath_origin(image))
+        _write(path, text)
         written.append(path)
     return tuple(written)
 
@@ -120,7 +121,7 @@ def _guessed(rows: Iterable[Row]) -> dict[Path, str]:
     }
 
 
-def _origin(image: Path) -> tuple[float, float]:
+def qupath_origin(image: Path) -> tuple[float, float]:
     """``(y, x)`` where QuPath's image begins: it crops to the bounds."""
     slide = open_slide(image)
     try:

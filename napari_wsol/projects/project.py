@@ -266,6 +266,22 @@ class Project:
         words = f'Label a field "{label}"' if label else 'Add a field'
         return self._take_up(words, [item])[0]
 
+    def add_fields(
+        self,
+        image: Path | str,
+        fields: Iterable[tuple[Box, str]],
+        *,
+        mpp: float | None,
+    ) -> tuple[str, ...]:
+        """Label fields of an image in one step; as ``add_field``."""
+        path = absolute(image)
+        actions.require_image(path)
+        items = [
+            Item('', path, actions.rounded(box), label, mpp=mpp)
+            for box, label in fields
+        ]
+        return self._take_up('Label', items, 'field')
+
     def set_label(self, keys: Iterable[str], label: str | None) -> None:
         """Label items, or take their labels away.
 

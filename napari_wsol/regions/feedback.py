@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 import shapely
@@ -16,10 +17,14 @@ INSIDE = 0.8
 MOST = 4
 """Fields per region: large regions should not drown small ones."""
 
+GRID = 40
+"""Places that are tried along the longer side of a region, at most."""
+
 SMALLEST = 0.25
 """Of a field's side: what is smaller teaches no pixel."""
 
 
+@lru_cache(maxsize=1 << 14)
 def fields_of(
     decision: Decision, side: tuple[float, float], bounds: Box
 ) -> tuple[Box, ...]:
@@ -59,10 +64,11 @@ def fields_of(
 def _candidates(
     polygon: shapely.Polygon, side: tuple[float, float]
 ) -> Iterator[Box]:
-    """Boxes on a grid of half a side, farthest from the border first."""
+    """Boxes on a grid, farthest from the border of the region first."""
     left, top, right, bottom = polygon.bounds
-    ys = np.arange(top, bottom + 1e-6, side[0] / 2)
-    xs = np.arange(left, right + 1e-6, side[1] / 2)
+    least = max(bottom - top, right - left) / GRID
+    ys = np.arange(top, bottom + 1e-6, max(side[0] / 2, least))
+    xs = np.arange(left, right + 1e-6, max(side[1] / 2, least))
     y, x = (each.ravel() for each in np.meshgrid(ys, xs, indexing='ij'))
     points = shapely.points(x, y)
     shapely.prepare(polygon)

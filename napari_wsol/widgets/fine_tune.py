@@ -152,6 +152,12 @@ class FineTuneWidget(DockForm):
         if item is not None and fields is not None:
             fields.select((item.key,))
 
+    def train_quickly(self) -> None:
+        """Start a quick training; another form asks for it."""
+        if isalive(self):
+            self.training.setup.choose_speed('quick')
+            self.training.train()
+
     def reset_choices(self, event: Any = None) -> None:
         """Follow the viewer's layers; napari calls it when they change."""
         if isalive(self):
@@ -168,6 +174,7 @@ class FineTuneWidget(DockForm):
         self.keys.listen(False)
 
     def _connect(self) -> None:
+        self._session.train_wanted.connect(self.train_quickly)
         self.labelling.project_changed.connect(self._take_project)
         self.labels.picked.connect(self._pick)
         self.items.flown.connect(self._fly_to_item)

@@ -100,10 +100,16 @@ class RegionViews(Section):
         return tuple(int(self.model.places[row]) for row in rows)
 
     def go_to(self, place: int) -> None:
-        """Take a region in hand."""
+        """Take a region in hand, and fly there."""
         row = self.model.row_of(place)
         if row is not None:
             self._go_to_row(row)
+
+    def select(self, place: int) -> None:
+        """Take a region in hand, without moving the view."""
+        row = self.model.row_of(place)
+        if row is not None:
+            self._take(self.model.index(row, PICTURE))
 
     def next_row(self, step: int = 1) -> None:
         """Go to the next region of the list, or the one before."""
@@ -122,12 +128,15 @@ class RegionViews(Section):
 
     def _go_to_row(self, row: int) -> None:
         index = self.model.index(row, PICTURE)
+        self._take(index)
+        self._tell(index)
+
+    def _take(self, index: QModelIndex) -> None:
         self._selection.setCurrentIndex(
             index, QItemSelectionModel.SelectionFlag.ClearAndSelect
         )
         for view in (self.gallery, self.table):
             view.scrollTo(index)
-        self._tell(index)
 
     def _tell(self, index: QModelIndex) -> None:
         self.chosen.emit(int(self.model.places[index.row()]))

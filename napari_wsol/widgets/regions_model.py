@@ -20,7 +20,7 @@ from qtpy.QtGui import (
 )
 
 from napari_wsol.slides.geometry import Box
-from napari_wsol.widgets.reviewing import Reviewing
+from napari_wsol.widgets.reviewing import VERDICTS, Reviewing
 from napari_wsol.widgets.thumbnails import SIDE, Thumbnails
 from napari_wsol.widgets.wording import plain_class
 
@@ -37,6 +37,7 @@ SHOWN = {
     'rejected': 'Rejected',
     'accepted': 'Accepted',
     'negative': 'On negative ground',
+    'new': 'New since the last model',
 }
 """Which regions can be asked for."""
 
@@ -194,8 +195,11 @@ class RegionsModel(QAbstractTableModel):
             return order
         if self._shown == 'negative':
             return order[reviewing.on_negative[order]]
-        keep = [reviewing.verdict(place) == self._shown for place in order]
-        return order[np.array(keep, bool)]
+        if self._shown == 'new':
+            new = () if reviewing.changes is None else reviewing.changes.new
+            return order[np.isin(order, new)]
+        wanted = VERDICTS.index(self._shown)
+        return order[reviewing.verdicts[order] == wanted]
 
     def _text(self, place: int, column: int) -> str:
         table = self._reviewing.table

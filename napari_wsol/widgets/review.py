@@ -17,6 +17,8 @@ from napari_wsol.slides.geometry import Box
 from napari_wsol.widgets.cut_section import CutSection
 from napari_wsol.widgets.decision_bar import DecisionBar
 from napari_wsol.widgets.dock_form import DockForm
+from napari_wsol.widgets.export_section import ExportSection
+from napari_wsol.widgets.feedback_section import FeedbackSection
 from napari_wsol.widgets.field_boxes import stamped_box
 from napari_wsol.widgets.finding_regions import FindingRegions
 from napari_wsol.widgets.flying import fly_to_layer
@@ -76,7 +78,16 @@ class ReviewWidget(DockForm):
         )
         self.regions = RegionViews(self.model)
         self.decisions = DecisionBar(self.reviewing)
-        self.build((self.head, self.cut, self.regions, self.decisions), 330)
+        self.feedback = FeedbackSection(self._session, self.reviewing)
+        self.export = ExportSection(self.reviewing)
+        self.sections = (
+            self.cut,
+            self.regions,
+            self.decisions,
+            self.feedback,
+            self.export,
+        )
+        self.build((self.head, *self.sections), 330)
         self.keys = ViewerKeys(
             self._viewer,
             self,
@@ -176,6 +187,7 @@ class ReviewWidget(DockForm):
         self.decisions.rejected.connect(self.reject)
         self.decisions.missed.connect(self.miss_in_view)
         self.decisions.passed.connect(self.regions.next_row)
+        self.feedback.new_wanted.connect(lambda: self.regions.show_only('new'))
         self.reviewing.decisions_changed.connect(self._show_missed)
         self._follow_labelling()
 
@@ -223,7 +235,7 @@ class ReviewWidget(DockForm):
     def _show(self, shown: Any) -> None:
         self._outline.hide()
         self.reviewing.set_result(shown)
-        for part in (self.cut, self.regions, self.decisions):
+        for part in self.sections:
             part.setVisible(shown is not None)
         self._listen()
         if shown is None:
@@ -282,10 +294,17 @@ class ReviewWidget(DockForm):
 
     def _rank(self, keys: Any = None) -> None:
         """What is labelled fully negative changes what is suspicious."""
-        if self.reviewing.table is not None:
-            self.reviewing.rank(self._session.labelling)
+        reviewing = self.reviewing
+        if reviewing.table is None:
+            return
+        before = reviewing.on_negative
+        reviewing.rank(self._session.labelling)
+        if not np.array_equal(before, reviewing.on_negative):
+            place = self.regions.current
             self.model.refresh()
             self.decisions.show_counts()
+            if place is not None:
+                self.regions.select(place)
 
     def _decide(self, kind: str, reason: str = '') -> None:
         """Decide on what is selected, and go on to what is still open."""
@@ -310,11 +329,8 @@ class ReviewWidget(DockForm):
 
     def _miss(self, point: Any) -> None:
         shown = self.reviewing.shown
-        mpp, size = shown.result.model_mpp, shown.pixel_size
-        sides = (MISSED_PIXELS,) * 2
-        if mpp is not None and size is not None:
-            side = MISSED_PIXELS * mpp
-            sides = side / size.y, side / size.x
+        side = MISSED_PIXELS * (shown.result.model_mpp or 1.0)
+        sides = self.reviewing.sides(side)
         y, x = (float(each) for each in point)
         box: Box | None = stamped_box((y, x), sides, image_shape(shown.source))
         if box is None:
@@ -323,11 +339,7 @@ class ReviewWidget(DockForm):
                 'note',
             )
             return
-        labelling = self._session.labelling
-        label = '' if labelling is None else labelling.current
-        if labelling is not None and label == labelling.negative_class:
-            label = ''
-        self.reviewing.miss(box, label)
+        self.reviewing.miss(box)
 
     def _show_missed(self) -> None:
         if self.reviewing.shown is not None:

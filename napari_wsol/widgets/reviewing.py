@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import shapely
 from qtpy.QtCore import QObject, Signal
 
 from napari_wsol.errors import WsolError
+from napari_wsol.regions.changes import Changes, changes
 from napari_wsol.regions.decisions import (
     OPEN,
     Decision,
@@ -31,9 +32,10 @@ if TYPE_CHECKING:
     from napari_wsol.widgets.labelling import Labelling
     from napari_wsol.widgets.shown_results import ShownResult
 
-__all__ = ['Reviewing', 'Verdict', 'review_file']
+__all__ = ['VERDICTS', 'Reviewing', 'Verdict', 'review_file']
 
-Verdict = Literal['accepted', 'rejected', 'open']
+Verdict = Literal['open', 'accepted', 'rejected']
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 
 def review_file(shown: ShownResult) -> Path:
@@ -62,6 +64,13 @@ class Reviewing(QObject):
         Something was decided or taken back.
     said
         A sentence to the user, and its kind as for ``Message.say``.
+    decisions
+        All that stand on this image, oldest first.
+    verdicts
+        Place of each region's verdict in ``VERDICTS``.
+    changes
+        What another model made of the regions that the one before had found
+        in this image; None before there is another.
     """
 
     result_changed = Signal()
@@ -77,17 +86,16 @@ class Reviewing(QObject):
         self.suspicion: Suspicion | None = None
         self.on_negative = np.zeros(0, bool)
         self.decided = np.zeros(0, np.int64)
+        self.verdicts = np.zeros(0, np.int64)
+        self.decisions: tuple[Decision, ...] = ()
+        self.changes: Changes | None = None
         self._review: Review | None = None
+        self._before: tuple[ShownResult, RegionTable, Outlines] | None = None
 
     @property
     def count(self) -> int:
         """How many regions there are."""
         return 0 if self.table is None else len(self.table)
-
-    @property
-    def decisions(self) -> tuple[Decision, ...]:
-        """All that stand on this image, oldest first."""
-        return () if self._review is None else self._review.decisions
 
     @property
     def seconds(self) -> float:
@@ -96,11 +104,13 @@ class Reviewing(QObject):
 
     def set_result(self, shown: ShownResult | None) -> None:
         """Take a result in hand; its regions come later."""
+        self._remember(shown)
         self.shown, self._review = shown, None
         self._clear()
         if shown is not None:
             try:
                 self._review = Review(review_file(shown))
+                self.decisions = self._review.decisions
             except WsolError as error:
                 self.said.emit(str(error), 'stop')
         self.result_changed.emit()
@@ -122,6 +132,7 @@ class Reviewing(QObject):
         self.table, self.outlines = table, outlines
         self.rank(labelling)
         self._match()
+        self._compare()
         self.regions_changed.emit()
 
     def rank(self, labelling: Labelling | None) -> None:
@@ -131,6 +142,7 @@ class Reviewing(QObject):
             np.zeros(self.count, bool) if negative is None else negative
         )
         self.suspicion = suspicion(self.table, negative)
+        self._judge()
 
     def decision(self, place: int) -> Decision | None:
         """What was said of the region at a place of the table."""
@@ -143,10 +155,7 @@ class Reviewing(QObject):
         On a fully negative image or field every region is a false positive,
         unless somebody says otherwise.
         """
-        decision = self.decision(place)
-        if decision is not None:
-            return 'accepted' if decision.kind == 'accepted' else 'rejected'
-        return 'rejected' if self.on_negative[place] else 'open'
+        return VERDICTS[self.verdicts[place]]
 
     def polygon(self, place: int) -> shapely.Polygon:
         """The outline of the region at a place of the table."""
@@ -171,6 +180,16 @@ class Reviewing(QObject):
         """Take decisions that were made elsewhere, as one step."""
         return self._add(list(decisions))
 
+    def sides(self, side_um: float) -> tuple[float, float]:
+        """Height and width in level-0 pixels of a field of so many µm.
+
+        Where the pixel size is not known, a pixel is taken for the model's.
+        """
+        size, mpp = self.shown.pixel_size, self.shown.result.model_mpp
+        if size is None:
+            return (side_um / (mpp or 1.0),) * 2
+        return side_um / size.y, side_um / size.x
+
     def undo(self) -> None:
         """Take the last decision back."""
         if self._review is None:
@@ -183,6 +202,7 @@ class Reviewing(QObject):
         if not taken:
             self.said.emit('There is nothing to take back.', 'note')
             return
+        self.decisions = self._review.decisions
         what = taken[0].kind if len(taken) == 1 else f'{len(taken)} decisions'
         self._match()
         self.decisions_changed.emit()
@@ -190,13 +210,9 @@ class Reviewing(QObject):
 
     def counts(self) -> dict[str, int]:
         """How many regions are accepted, rejected, open; and missed ones."""
-        verdicts = [self.verdict(place) for place in range(self.count)]
-        return {
-            'accepted': verdicts.count('accepted'),
-            'rejected': verdicts.count('rejected'),
-            'open': verdicts.count('open'),
-            'missed': sum(each.kind == 'missed' for each in self.decisions),
-        }
+        found = np.bincount(self.verdicts, minlength=len(VERDICTS)).tolist()
+        missed = sum(each.kind == 'missed' for each in self.decisions)
+        return {**dict(zip(VERDICTS, found, strict=True)), 'missed': missed}
 
     def pace(self) -> str:
         """How long the review took, and how fast it was."""
@@ -222,9 +238,11 @@ class Reviewing(QObject):
                 'stop',
             )
             return False
+        first = len(self.decisions)
+        self.decisions = self._review.decisions
         if places:
-            first = len(self.decisions) - len(decisions)
             self.decided[list(places)] = first + np.arange(len(places))
+            self._judge()
         else:
             self._match()
         self.decisions_changed.emit()
@@ -235,9 +253,51 @@ class Reviewing(QObject):
             self.decided = decisions_on(
                 self.table, self.outlines, self.decisions
             )
+            self._judge()
+
+    def _judge(self) -> None:
+        """What stands of each region now."""
+        kinds = np.array(
+            [
+                VERDICTS.index(each.kind) if each.kind in VERDICTS else 0
+                for each in self.decisions
+            ]
+            + [0],
+            np.int64,
+        )
+        if len(self.decided) != self.count:
+            self.decided = np.full(self.count, OPEN, np.int64)
+        said = kinds[self.decided]
+        by_label = np.where(self.on_negative, VERDICTS.index('rejected'), 0)
+        self.verdicts = np.where(self.decided == OPEN, by_label, said)
+
+    def _remember(self, shown: ShownResult | None) -> None:
+        """Keep the regions of an image while another model marks it."""
+        now = self.shown
+        if now is None or self.table is None or self.outlines is None:
+            return
+        if (
+            shown is not None
+            and shown.source is now.source
+            and shown.result.model_hash != now.result.model_hash
+        ):
+            self._before = now, self.table, self.outlines
+
+    def _compare(self) -> None:
+        self.changes = None
+        if self._before is None:
+            return
+        before, *regions = self._before
+        if before.source is self.shown.source:
+            self.changes = changes(
+                self.decisions,
+                (regions[0], regions[1]),
+                (self.table, self.outlines),
+            )
 
     def _clear(self) -> None:
         self.table = self.outlines = self.suspicion = None
+        self.decisions, self.verdicts = (), np.zeros(0, np.int64)
         self.decided = np.zeros(0, np.int64)
         self.on_negative = np.zeros(0, bool)
 

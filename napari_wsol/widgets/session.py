@@ -54,9 +54,12 @@ class Session:
     labelling
         The project that is being labelled; None while no form for it is
         open.
+    train_wanted
+        Emitted where another form asks for a quick training.
     """
 
     labelling_changed = Signal()
+    train_wanted = Signal()
 
     def __init__(self, client: Any, preferences: Preferences) -> None:
         self.client = client

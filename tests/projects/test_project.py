@@ -44,6 +44,23 @@ def test_everything_is_there_again_after_opening(project, images):
         assert [item.key for item in again.labelled()] == [*keys[:2], field]
 
 
+def test_fields_of_an_image_are_labelled_in_one_step(project, images):
+    boxes = [Box(0, 0, 4, 4), Box(8, 8, 4, 4)]
+    fields = list(zip(boxes, ('background', 'benign'), strict=True))
+    keys = project.add_fields(images[0], fields, mpp=0.5)
+    assert [project.items[key].place for key in keys] == [
+        (images[0], box) for box in boxes
+    ]
+    assert [project.items[key].label for key in keys] == [
+        'background',
+        'benign',
+    ]
+    assert project.undo() == 'Label 2 fields'
+    assert not project.items
+    with pytest.raises(BadInputError, match='no class'):
+        project.add_fields(images[0], [(boxes[0], 'necrosis')], mpp=None)
+
+
 def test_the_training_reads_the_labels_of_a_project(project, images):
     keys = project.add_images(images)
     project.set_label(keys[:4], 'benign')

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+import zarr
 from PIL import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
@@ -201,6 +204,108 @@ def test_on_a_fully_negative_image_every_region_is_false(
     labelling.undo()
     assert verdicts(review) == ['open', 'accepted', 'open']
     labelling.leave()
+
+
+@pytest.fixture
+def labelling(review, localized, tmp_path):
+    """A project that is open in the other form."""
+    viewer, _ = localized
+    project = Project.create(
+        tmp_path / 'project',
+        classes=('benign', 'malignant'),
+        negative_class='stroma',
+    )
+    labelling = Labelling()
+    labelling.set_project(project)
+    session_of(viewer).share_labelling(labelling)
+    yield labelling
+    labelling.leave()
+
+
+def test_what_is_rejected_and_missed_becomes_fields(
+    review, localized, labelling
+):
+    viewer, _ = localized
+    asked = []
+    session_of(viewer).train_wanted.connect(lambda: asked.append(1))
+    review.feedback.add_fields()
+    assert 'nothing that the project' in review.feedback.message.text()
+    review.reviewing.decide([2], 'rejected', 'fold')
+    viewer.cursor.position = (15.0, 5.0)
+    review.miss_under_mouse()
+    assert '1 field without' in review.feedback._words.text()
+    review.feedback.retrain()
+    assert asked == [1]
+    fields = {item.label: item.field for item in labelling.project.labelled()}
+    assert set(fields) == {'stroma', 'malignant'}
+    assert fields['stroma'].intersection(review.reviewing.table.box(2))
+    assert (fields['malignant'].y, fields['malignant'].x) == (16, 0)
+    assert '2 fields' in labelling.project.undo()
+
+
+def test_another_model_is_held_against_the_decisions(
+    review, localized, client, qtbot
+):
+    _, localize = localized
+    review.reviewing.decide([0, 2], 'rejected', 'fold')
+    moved = blobs()
+    moved[1:3, 1:3] = 0
+    moved[8:10, 1:3] = 0.9
+    client.changes['model_hash'] = 'another'
+    conftest.ramp = lambda: moved
+    localize.run()
+    qtbot.waitUntil(lambda: not localize.is_running)
+    qtbot.waitUntil(lambda: review.reviewing.changes is not None)
+    assert review.feedback._changes.text() == (
+        '1 of 2 rejected regions are gone, 1 are new.'
+    )
+    review.feedback._new.click()
+    assert review.model.rowCount() == 1
+    assert verdicts(review).count('rejected') == 1
+
+
+def test_what_is_exported_comes_back(review, tmp_path, qtbot):
+    export = review.export
+    review.reviewing.decide([0], 'rejected', 'fold')
+
+    def written(name):
+        qtbot.waitUntil(lambda: name in export.message.text())
+        qtbot.waitUntil(lambda: 'It is in' in export.message.text())
+        return tmp_path / name
+
+    export.export_geojson(tmp_path / 'r')
+    geojson = written('r.geojson')
+    text = geojson.read_text()
+    assert 'False positive: fold' in text
+    assert 'tissue' not in text
+    export.export_measurements(tmp_path / 'm')
+    assert len(written('m.csv').read_text().splitlines()) == 4
+    export.export_labels(tmp_path / 'l')
+    labels = zarr.open_array(written('l.zarr') / 'labels/regions/0')
+    assert sorted(np.unique(labels[:])) == [0, 2, 3]
+    export.export_report(tmp_path / 'p')
+    page = written('p.html').read_text()
+    assert 'False positive' in page
+    assert 'tissue' not in page
+    told = json.loads(text)
+    for feature in told['features']:
+        if feature['properties']['classification']['name'] != (
+            'False positive: fold'
+        ):
+            feature['properties']['classification']['name'] = (
+                'False positive: necrosis'
+            )
+    geojson.write_text(json.dumps(told))
+    export.bring_edits(geojson)
+    qtbot.waitUntil(lambda: 'taken over' in export.message.text())
+    assert verdicts(review) == ['rejected'] * 3
+    reasons = [each.reason for each in review.reviewing.decisions]
+    assert reasons == ['fold', 'necrosis', 'necrosis']
+    review.reviewing.undo()
+    assert verdicts(review) == ['rejected', 'open', 'open']
+    (tmp_path / 'bad.geojson').write_text('no')
+    export.bring_edits(tmp_path / 'bad.geojson')
+    qtbot.waitUntil(lambda: 'bad.geojson' in export.message.text())
 
 
 def test_a_failure_is_said_in_words(review, localized, client):
