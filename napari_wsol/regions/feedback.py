@@ -31,8 +31,9 @@ def fields_of(
     """Rectangles that lie in a region for the most part.
 
     Up to ``MOST`` fields of the given size that overlap by half at most,
-    those farthest inside first; where none fits, the largest of their form
-    that does, centred where the region is widest.
+    those farthest inside first; a rectangle that is no larger than a field
+    is one itself; where none fits, the largest of their form that does,
+    centred where the region is widest.
 
     Parameters
     ----------
@@ -47,6 +48,8 @@ def fields_of(
         In whole level-0 pixels; none for a region too small to teach.
     """
     polygon = decision.polygon
+    if (stamped := _rectangle(polygon, side)) is not None:
+        return (stamped,)
     chosen: list[Box] = []
     for box in _candidates(polygon, side):
         if len(chosen) == MOST:
@@ -59,6 +62,20 @@ def fields_of(
         chosen = list(_largest(polygon, side))
     cut = (box.intersection(bounds) for box in chosen)
     return tuple(box for box in cut if box is not None)
+
+
+def _rectangle(
+    polygon: shapely.Polygon, side: tuple[float, float]
+) -> Box | None:
+    """The field that a square around a missed region is."""
+    left, top, right, bottom = polygon.bounds
+    height, width = bottom - top, right - left
+    fits = height <= side[0] and width <= side[1]
+    if not fits or polygon.area < height * width * (1 - 1e-6):
+        return None
+    if min(height, width) < SMALLEST * min(side):
+        return None
+    return Box(top, left, height, width)
 
 
 def _candidates(

@@ -190,8 +190,8 @@ def shares_of_truth(
 
 def _blocks(array: Any) -> Iterator[Block]:
     """Blocks of whole chunks; an array in memory is cut up as well."""
-    chunks = getattr(array, 'chunksize', None)
-    chunks = chunks or getattr(array, 'chunks', (SIDE, SIDE))
+    whole = getattr(array, 'chunks', (SIDE, SIDE))
+    chunks = getattr(array, 'chunksize', whole)
     return cut(tuple(array.shape), chunks)
 
 

@@ -50,9 +50,7 @@ def sampled(
     return truth
 
 
-def filled(
-    outlines: Iterable[npt.ArrayLike], shape: tuple[int, int]
-) -> Mask:
+def filled(outlines: Iterable[npt.ArrayLike], shape: tuple[int, int]) -> Mask:
     """The map pixels whose centres lie in any of some polygons.
 
     An outline that crosses itself encloses by the even-odd rule.
@@ -71,9 +69,7 @@ def filled(
     return mask
 
 
-def within(
-    boxes: Iterable[Box], frame: Frame, shape: tuple[int, int]
-) -> Mask:
+def within(boxes: Iterable[Box], frame: Frame, shape: tuple[int, int]) -> Mask:
     """The map pixels whose centres lie in any of some level-0 boxes."""
     moved = (
         Box(
@@ -88,9 +84,7 @@ def within(
     return Area(tuple(moved)).asked((0, 0), step, shape)
 
 
-def _fitting(
-    levels: Sequence[Any], to_finest: Floats
-) -> tuple[Any, Floats]:
+def _fitting(levels: Sequence[Any], to_finest: Floats) -> tuple[Any, Floats]:
     """The coarsest level that is as fine as the map, and the way to it."""
     finest = np.array(levels[0].shape, float)
     apart = np.hypot(to_finest[:2, 0], to_finest[:2, 1]) + 1e-6
