@@ -154,10 +154,11 @@ def with_students(table: DataTable, config: TrainingConfig) -> TrainingConfig:
 def with_beginning(table: DataTable, config: TrainingConfig) -> TrainingConfig:
     """The configuration with students that can know all of its classes.
 
-    What only the parent knows of, students learn from its weights alone.
+    What only the parent knows of, students learn from its weights alone;
+    background they see in every image.
     """
-    known = set(config.classes or ())
-    if config.teacher != PARENT or known <= set(table.labels):
+    known = {*(config.classes or ())} - {config.negative_class}
+    if config.teacher != PARENT or known <= {*table.labels}:
         return config
     return config.model_copy(update={'students_from': PARENT})
 

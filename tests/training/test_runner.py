@@ -306,3 +306,31 @@ def test_one_student_learns_longer_where_fields_teach(table, tmp_path):
     assert with_students(images, free) == free
     stated = TrainingConfig(rounds=2)
     assert with_students(read_table(table), stated) == stated
+
+
+def test_students_start_anew_where_the_labels_name_what_the_parent_knows(
+    run, table, tmp_path
+):
+    """That a parent knows the fully negative class is no reason not to."""
+    parent = run[0] / 'model'
+    full = fine_tuning('full', parent=True)
+    images = read_table(_images_only(table, tmp_path))
+    assert images.labels == ('dots', 'stripes')
+    anew = Training.of(images, full, init=parent).config
+    assert 'flat' in anew.classes
+    assert anew.students_from == 'imagenet'
+    rows = tuple(row for row in images.rows if row.label == 'dots')
+    one = Training.of(replace(images, rows=rows), full, init=parent).config
+    assert one.students_from == 'parent'
+
+
+def test_a_parents_run_marks_no_more_than_even_odds(run, table, tmp_path):
+    parent = run[0] / 'model'
+    images = _images_only(table, tmp_path)
+    stated = {
+        **{k: TINY[k] for k in ('crop', 'margin', 'batch') if k in TINY},
+        **{'epochs': 1, 'student_epochs': 1, 'cached_versions': 1},
+    }
+    quick = fine_tuning('quick', parent=True, **stated)
+    list(train(images, quick, tmp_path / 'quick', init=parent))
+    assert load_model(tmp_path / 'quick' / 'model').card.threshold >= 0.5
