@@ -74,6 +74,8 @@ class Comparison:
     gained, lost
         How many of them only the candidate gets right, and only the old
         model.
+    marked_error
+        Standard error of the change of ``foreground_on_negatives``.
     """
 
     old: Figures | None
@@ -82,6 +84,7 @@ class Comparison:
     held_out: tuple[tuple[str, int], ...] = ()
     gained: int = 0
     lost: int = 0
+    marked_error: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -115,8 +118,9 @@ def verdict(comparison: Comparison) -> Verdict:
     """Whether the candidate is better, and why.
 
     A difference counts where it is larger than what chance makes: for
-    accuracy by the items that changed sides (McNemar's test), for F1 and PxAP
-    a point, two percent of the area of negatives.
+    accuracy by the items that changed sides (McNemar's test), for the area
+    of negatives by its spread between them, and two percent at least, for F1
+    and PxAP a point.
     """
     if comparison.old is None:
         return _alone(comparison)
@@ -221,7 +225,7 @@ def _differences(comparison: Comparison) -> tuple[list[str], list[str]]:
     marked = (old.foreground_on_negatives, new.foreground_on_negatives)
     if None not in marked:
         was, is_ = (float(share or 0) for share in marked)
-        if abs(is_ - was) >= SHARE:
+        if abs(is_ - was) >= max(SHARE, CHANCE * comparison.marked_error):
             less = is_ < was
             (better if less else worse).append(
                 f'marks {100 * is_:.0f} % of items that hold nothing to be '

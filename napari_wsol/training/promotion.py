@@ -127,7 +127,20 @@ def compare(
         held_out=tuple(labels.items()),
         gained=sides[False, True],
         lost=sides[True, False],
+        marked_error=_error_of_change(by_old, by_new),
     )
+
+
+def _error_of_change(by_old: Sequence[Seen], by_new: Sequence[Seen]) -> float:
+    """Of the mean share of negatives that is marked; 0 where one is alone."""
+    changes = [
+        is_.look.marked - was.look.marked
+        for was, is_ in zip(by_old, by_new, strict=False)
+        if is_.is_negative
+    ]
+    if len(changes) < 2:
+        return 0.0
+    return float(np.std(changes, ddof=1) / math.sqrt(len(changes)))
 
 
 def _evenly(rows: Sequence[Row], count: int) -> list[Row]:

@@ -54,6 +54,12 @@ def test_a_difference_counts_where_chance_does_not_make_it(new, kind, said):
     assert re.search(said, found.text)
 
 
+def test_one_odd_negative_makes_no_verdict():
+    comparison = compared(foreground_on_negatives=0.3)
+    assert verdict(replace(comparison, marked_error=0.15)).kind == 'unclear'
+    assert verdict(replace(comparison, marked_error=0.05)).kind == 'worse'
+
+
 def test_few_held_out_items_make_no_firm_verdict():
     old = replace(OLD, n_items=4)
     found = verdict(compared(old, (1, 0), n_items=4, accuracy=1.0))

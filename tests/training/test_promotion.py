@@ -52,6 +52,7 @@ def test_both_models_are_asked_about_the_same_items(model, rows):
     assert alike.old == alike.new
     assert alike.training is None
     assert (alike.gained, alike.lost) == (0, 0)
+    assert alike.marked_error == 0 < found.marked_error
 
 
 def test_items_that_change_sides_are_counted(rows):
