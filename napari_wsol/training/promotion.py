@@ -127,11 +127,11 @@ def compare(
         held_out=tuple(labels.items()),
         gained=sides[False, True],
         lost=sides[True, False],
-        marked_error=_error_of_change(by_old, by_new),
+        marked_error=error_of_change(by_old, by_new),
     )
 
 
-def _error_of_change(by_old: Sequence[Seen], by_new: Sequence[Seen]) -> float:
+def error_of_change(by_old: Sequence[Seen], by_new: Sequence[Seen]) -> float:
     """Of the mean share of negatives that is marked; 0 where one is alone."""
     changes = [
         is_.look.marked - was.look.marked

@@ -329,7 +329,9 @@ def test_a_parents_run_marks_no_more_than_even_odds(run, table, tmp_path):
     images = _images_only(table, tmp_path)
     stated = {
         **{k: TINY[k] for k in ('crop', 'margin', 'batch') if k in TINY},
-        **{'epochs': 1, 'student_epochs': 1, 'cached_versions': 1},
+        'epochs': 1,
+        'student_epochs': 1,
+        'cached_versions': 1,
     }
     quick = fine_tuning('quick', parent=True, **stated)
     list(train(images, quick, tmp_path / 'quick', init=parent))
