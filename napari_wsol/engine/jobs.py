@@ -17,8 +17,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_wsol.engine.messages import (
+    BudgetFound,
+    BudgetRequest,
     DescribeDevices,
     Devices,
+    Explained,
+    ExplainRequest,
     FileImage,
     Finished,
     Judged,
@@ -215,6 +219,54 @@ def find_regions(request: RegionsRequest, context: JobContext) -> JobEvents:
     return RegionsFound(request.job, len(table))
 
 
+def explain(request: ExplainRequest, context: JobContext) -> JobEvents:
+    """Say why a region was marked."""
+    from napari_wsol.inference.explaining import explain as explain_region
+    from napari_wsol.projects.project import Project
+
+    items = (
+        Project.open(request.project, read_only=True).labelled()
+        if request.project is not None
+        else ()
+    )
+    slide = _open(request.image, request.pixel_size, context)
+    try:
+        explanation = yield from explain_region(
+            slide, _models.get(request.model), request.region, items
+        )
+    finally:
+        slide.close()
+        _give_back_memory()
+    return Explained(request.job, explanation)
+
+
+def keep_budget(request: BudgetRequest, context: JobContext) -> JobEvents:
+    """Choose the threshold that fully negative items allow."""
+    from napari_wsol.projects.project import Project
+    from napari_wsol.regions.budget import choose_budget
+    from napari_wsol.regions.scores import count_scores
+    from napari_wsol.regions.stored import stored_result
+    from napari_wsol.training.negatives import count_negatives
+
+    project = Project.open(request.project, read_only=True)
+    negative = project.settings.negative_class
+    items = [each for each in project.labelled() if each.label == negative]
+    try:
+        counted = yield from count_negatives(items, _models.get(request.model))
+    finally:
+        _give_back_memory()
+    result = stored_result(request.prediction)
+    groups = [item.group or str(item.image) for item, _ in counted]
+    budget = choose_budget(
+        [counts for _, counts in counted],
+        request.alpha,
+        groups if request.by_group else None,
+        images=[count_scores(result.maps.probability)],
+        threshold=request.threshold,
+    )
+    return BudgetFound(request.job, budget)
+
+
 def describe_devices(
     request: DescribeDevices, context: JobContext
 ) -> JobEvents:
@@ -286,6 +338,8 @@ JOBS = JobRegistry(
         SuggestRequest: suggest,
         JudgeRequest: judge,
         RegionsRequest: find_regions,
+        BudgetRequest: keep_budget,
+        ExplainRequest: explain,
         DescribeDevices: describe_devices,
     },
     warm_up,

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from napari_wsol.inference.explanation import Explanation
 from napari_wsol.inference.settings import (
     ChunkDone,
     Prediction,
@@ -35,10 +36,15 @@ from napari_wsol.training.reports import (
 from napari_wsol.training.steering import Wish
 
 if TYPE_CHECKING:
+    import shapely
+
     from napari_wsol.projects.verdict import Comparison
+    from napari_wsol.regions.budget import Budget
 
 __all__ = [
     'CLOSING',
+    'BudgetFound',
+    'BudgetRequest',
     'Cancel',
     'Cancelled',
     'ChunkDone',
@@ -48,6 +54,9 @@ __all__ = [
     'Envelope',
     'EpochFigures',
     'Event',
+    'ExplainRequest',
+    'Explained',
+    'Explanation',
     'Failed',
     'FileImage',
     'Finished',
@@ -213,6 +222,54 @@ class RegionsRequest:
 
 
 @dataclass(frozen=True)
+class ExplainRequest:
+    """Ask why a region was marked; answered by Progress, Explained.
+
+    Parameters
+    ----------
+    model
+        That marked it.
+    region
+        Its polygon in level-0 pixels ``(x, y)``.
+    project
+        Whose labelled fields the region is compared with, if any.
+    """
+
+    job: int
+    image: ImageSource
+    pixel_size: PixelSize | None
+    model: str
+    region: shapely.Polygon
+    project: str | None = None
+
+
+@dataclass(frozen=True)
+class BudgetRequest:
+    """Ask for a threshold with few false positives; Progress, BudgetFound.
+
+    Parameters
+    ----------
+    project
+        Its fully negative items are looked at.
+    alpha
+        Largest expected share of a fully negative image that is marked.
+    by_group
+        Whether patients or slides count as one each; else every item does.
+    prediction
+        A result to tell what the budget costs; its mask is cut at
+        ``threshold`` now.
+    """
+
+    job: int
+    project: str
+    model: str
+    alpha: float
+    by_group: bool
+    prediction: Prediction
+    threshold: float
+
+
+@dataclass(frozen=True)
 class Cancel:
     """Stop a job after the batch in hand."""
 
@@ -307,6 +364,22 @@ class RegionsFound:
 
 
 @dataclass(frozen=True)
+class Explained:
+    """Why a region was marked."""
+
+    job: int
+    explanation: Explanation
+
+
+@dataclass(frozen=True)
+class BudgetFound:
+    """The threshold, and what it promises."""
+
+    job: int
+    budget: Budget
+
+
+@dataclass(frozen=True)
 class Failed:
     """A job ended with an error.
 
@@ -335,6 +408,8 @@ Closing = (
     | Suggested
     | Judged
     | RegionsFound
+    | BudgetFound
+    | Explained
 )
 Event = Progress | ChunkDone | TrainingStep | Closing
 
@@ -347,6 +422,8 @@ CLOSING = (
     Suggested,
     Judged,
     RegionsFound,
+    BudgetFound,
+    Explained,
 )
 """The events that end a job."""
 

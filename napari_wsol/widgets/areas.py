@@ -114,7 +114,7 @@ def shape_boxes(
 
 
 def unit_factor(
-    from_units: Iterable[Any] | None, to_units: Iterable[Any]
+    from_units: Iterable[Any] | None, to_units: Iterable[Any] | None
 ) -> Floats:
     """What to multiply lengths by to go from one layer's units to another's.
 
@@ -126,7 +126,7 @@ def unit_factor(
     from_units, to_units
         pint units per axis; the last two count. None stands for no units.
     """
-    if from_units is None:
+    if from_units is None or to_units is None:
         return np.ones(2)
     pairs = zip(tuple(from_units)[-2:], tuple(to_units)[-2:], strict=True)
     return np.array(

@@ -9,9 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import shapely
 from napari.qt.threading import GeneratorWorker, create_worker
 
 from napari_wsol.engine.messages import (
+    ExplainRequest,
     Failed,
     Finished,
     ImageSource,
@@ -37,6 +39,7 @@ __all__ = [
     'Job',
     'Regions',
     'Running',
+    'explain',
     'find_regions',
     'predict',
     'run',
@@ -216,6 +219,47 @@ def find_regions(
             output.unlink(missing_ok=True)
 
     return _look(client, image, f'regions of {image.name}', events, on_event)
+
+
+def explain(
+    client: Any,
+    image: ImageAtHand,
+    pixel_size: PixelSize | None,
+    model: Path,
+    region: shapely.Polygon,
+    project: Path | None,
+    on_event: Callable[[Any], object],
+) -> Job:
+    """Ask why a region was marked.
+
+    Parameters
+    ----------
+    client
+        The session's ``EngineClient``.
+    image, pixel_size, model
+        As the region was found with.
+    region
+        In level-0 pixels ``(x, y)``.
+    project
+        Folder of the one whose labelled fields it is compared with.
+    on_event
+        As for ``run``.
+    """
+
+    def events(job: int, source: ImageSource) -> Iterator[Any]:
+        request = ExplainRequest(
+            job,
+            source,
+            pixel_size,
+            str(model),
+            region,
+            None if project is None else str(project),
+        )
+        yield from client.events(request)
+
+    return _look(
+        client, image, f'why a region of {image.name}', events, on_event
+    )
 
 
 def _look(

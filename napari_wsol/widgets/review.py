@@ -14,6 +14,7 @@ from qtpy.QtGui import QHideEvent, QShowEvent
 from napari_wsol.regions.decisions import REASONS
 from napari_wsol.slides.arrays import ArraySlide
 from napari_wsol.slides.geometry import Box
+from napari_wsol.widgets.budget_section import BudgetSection
 from napari_wsol.widgets.cut_section import CutSection
 from napari_wsol.widgets.decision_bar import DecisionBar
 from napari_wsol.widgets.dock_form import DockForm
@@ -21,7 +22,7 @@ from napari_wsol.widgets.export_section import ExportSection
 from napari_wsol.widgets.feedback_section import FeedbackSection
 from napari_wsol.widgets.field_boxes import stamped_box
 from napari_wsol.widgets.finding_regions import FindingRegions
-from napari_wsol.widgets.flying import fly_to_layer
+from napari_wsol.widgets.flying import fly_to_layer, show_only
 from napari_wsol.widgets.images import image_levels, image_path, image_shape
 from napari_wsol.widgets.in_view import box_in_view
 from napari_wsol.widgets.overlays import METADATA, is_overlay
@@ -33,6 +34,7 @@ from napari_wsol.widgets.session import bare_viewer, session_of
 from napari_wsol.widgets.texts import Message
 from napari_wsol.widgets.thumbnails import Thumbnails
 from napari_wsol.widgets.viewer_keys import ViewerKeys
+from napari_wsol.widgets.why_section import WhySection
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -78,13 +80,19 @@ class ReviewWidget(DockForm):
         )
         self.regions = RegionViews(self.model)
         self.decisions = DecisionBar(self.reviewing)
+        self.why = WhySection(
+            self._viewer, self._session, self.reviewing, self._thumbnails
+        )
         self.feedback = FeedbackSection(self._session, self.reviewing)
+        self.budget = BudgetSection(self._session, self.reviewing)
         self.export = ExportSection(self.reviewing)
         self.sections = (
             self.cut,
             self.regions,
             self.decisions,
+            self.why,
             self.feedback,
+            self.budget,
             self.export,
         )
         self.build((self.head, *self.sections), 330)
@@ -140,6 +148,9 @@ class ReviewWidget(DockForm):
         shown = reviewing.shown
         if shown is None or shown.source not in self._viewer.layers:
             return
+        if not shown.source.visible:
+            show_only(self._viewer, shown.source)
+        self.why.set_region(place)
         box = surroundings(reviewing.table.box(place))
         fly_to_layer(self._viewer, shown.source, box)
         self._show_outline(place)
@@ -165,6 +176,8 @@ class ReviewWidget(DockForm):
         """Give back keys, and the layer that is the form's only."""
         self.keys.leave()
         self.finding.stop()
+        self.budget.stop()
+        self.why.let_go()
         self._outline.hide()
         layers = self._viewer.layers
         layers.selection.events.active.disconnect(self._follow_layer)
@@ -371,8 +384,13 @@ class _Farewell:
 
     def __init__(self, session: Session, widget: ReviewWidget) -> None:
         self._thumbnails = widget._thumbnails
-        self._running = widget.finding.running
+        self._running = (
+            widget.finding.running,
+            widget.budget.running,
+            widget.why.running,
+        )
 
     def __call__(self) -> None:
-        self._running.stop()
+        for running in self._running:
+            running.stop()
         self._thumbnails.close()

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from PIL import Image
 from napari_wsol.engine.client import EngineClient
 from napari_wsol.engine.jobs import WarmModels
 from napari_wsol.engine.messages import (
+    BudgetFound,
+    BudgetRequest,
     ChunkDone,
     DescribeDevices,
     Devices,
@@ -21,10 +24,15 @@ from napari_wsol.engine.messages import (
     Finished,
     PredictRequest,
     Progress,
+    RegionsFound,
+    RegionsRequest,
 )
 from napari_wsol.errors import BadInputError
 from napari_wsol.inference.settings import PredictionSettings
 from napari_wsol.models.loading import build, save_model
+from napari_wsol.projects.project import Project
+from napari_wsol.regions.saving import load_regions
+from napari_wsol.slides.geometry import Box
 from napari_wsol.slides.pixel_size import PixelSize
 
 HALF = PixelSize(0.5, 0.5, 'a test')
@@ -148,3 +156,64 @@ def replace_threshold(card, threshold):
 def test_a_model_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(BadInputError, match='does not exist'):
         WarmModels().get(str(tmp_path / 'nothing'))
+
+
+@pytest.mark.slow
+def test_regions_of_a_result_are_found_and_measured(
+    engine, light_model, pixels, tmp_path
+):
+    file = tmp_path / 'image.png'
+    Image.fromarray(pixels).save(file)
+    image = FileImage(str(file))
+    *_, end = run(engine, image, light_model, tmp_path / 'a')
+    values = probability(tmp_path / 'a')
+    threshold = float(np.quantile(values, 0.7))
+    request = RegionsRequest(
+        engine.next_job(),
+        end.result,
+        threshold,
+        str(tmp_path / 'regions.npz'),
+        image,
+        HALF,
+        str(light_model),
+    )
+    *_, found = (event for event in engine.events(request) if event)
+    assert isinstance(found, RegionsFound)
+    table, _ = load_regions(tmp_path / 'regions.npz')
+    assert len(table) == found.count > 0
+    assert table.pixels.sum() == np.count_nonzero(values >= threshold)
+    assert np.isfinite(table.haematoxylin).all()
+    assert ((table.class_alone >= 0) & (table.class_alone <= 1)).all()
+
+
+@pytest.mark.slow
+def test_a_budget_is_kept_with_the_negatives_of_a_project(
+    engine, light_model, pixels, tmp_path
+):
+    file = tmp_path / 'image.png'
+    Image.fromarray(pixels).save(file)
+    *_, end = run(engine, FileImage(str(file)), light_model, tmp_path / 'a')
+    folder = tmp_path / 'project'
+    with Project.create(folder, negative_class='background') as project:
+        boxes = [Box(32 * y, 32 * x, 64, 64) for y in range(4) for x in (0, 4)]
+        fields = [(box, 'background') for box in boxes]
+        project.add_fields(file, fields, mpp=0.5)
+    wanted = BudgetRequest(
+        engine.next_job(),
+        str(folder),
+        str(light_model),
+        0.4,
+        False,
+        end.result,
+        0.5,
+    )
+    *_, found = (event for event in engine.events(wanted) if event)
+    assert isinstance(found, BudgetFound)
+    assert found.budget.n_items == 8
+    assert found.budget.bound <= 0.4
+    assert found.budget.cost.n_images == 1
+    grouped = replace(wanted, job=engine.next_job(), by_group=True)
+    *_, refused = (event for event in engine.events(grouped) if event)
+    assert isinstance(refused, Failed)
+    assert 'patients or slides' in refused.message
+    assert refused.details == ''

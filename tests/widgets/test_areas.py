@@ -60,6 +60,7 @@ def test_lengths_and_pixels_are_not_converted(image):
     pixels = Image(np.zeros((2, 2))).units
     np.testing.assert_array_equal(unit_factor(pixels, image.units), 1)
     np.testing.assert_array_equal(unit_factor(None, image.units), 1)
+    np.testing.assert_array_equal(unit_factor(image.units, None), 1)
 
 
 def test_a_rotated_image_is_seen_within_its_bounds():

@@ -11,9 +11,11 @@ from PIL import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
-from napari_wsol.engine.messages import Failed
+from napari_wsol.engine.messages import BudgetFound, BudgetRequest, Failed
 from napari_wsol.projects.project import Project
+from napari_wsol.regions.budget import Budget
 from napari_wsol.regions.decisions import Review
+from napari_wsol.slides.geometry import Box
 from napari_wsol.widgets.labelling import Labelling
 from napari_wsol.widgets.localize import LocalizeWidget
 from napari_wsol.widgets.overlays import METADATA
@@ -241,6 +243,30 @@ def test_what_is_rejected_and_missed_becomes_fields(
     assert fields['stroma'].intersection(review.reviewing.table.box(2))
     assert (fields['malignant'].y, fields['malignant'].x) == (16, 0)
     assert '2 fields' in labelling.project.undo()
+
+
+def test_a_budget_cuts_the_mask(review, localized, labelling, client, qtbot):
+    _, localize = localized
+    assert '0 fully negative patients' in review.budget._words.text()
+    path = review.reviewing.shown.source.source.path
+    boxes = [Box(y, x, 8, 8) for y in range(0, 32, 8) for x in range(0, 48, 8)]
+    fields = [(box, 'stroma') for box in boxes]
+    labelling.project.add_fields(path, fields, mpp=0.5)
+    assert not review.budget._ask.isEnabled()
+    review.budget._whose.setCurrentIndex(1)
+    review.budget._share.setValue(5)
+    assert '24 fully negative fields' in review.budget._words.text()
+    client.automatic = False
+    review.budget._ask.click()
+    qtbot.waitUntil(lambda: isinstance(client.requests[-1], BudgetRequest))
+    request = client.requests[-1]
+    assert (request.alpha, request.by_group) == (0.05, False)
+    found = Budget(0.05, 0.75, 24, 24, 0.01, 0.05)
+    client.waiting.put(BudgetFound(request.job, found))
+    qtbot.waitUntil(lambda: localize.result.threshold == 0.75)
+    assert '24 fully negative images' in review.budget.message.text()
+    client.automatic = True
+    qtbot.waitUntil(lambda: review.reviewing.count == 2)
 
 
 def test_another_model_is_held_against_the_decisions(
