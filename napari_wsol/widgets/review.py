@@ -33,6 +33,7 @@ from napari_wsol.widgets.reviewing import Reviewing
 from napari_wsol.widgets.session import bare_viewer, session_of
 from napari_wsol.widgets.texts import Message
 from napari_wsol.widgets.thumbnails import Thumbnails
+from napari_wsol.widgets.truth_section import TruthSection
 from napari_wsol.widgets.viewer_keys import ViewerKeys
 from napari_wsol.widgets.why_section import WhySection
 
@@ -83,6 +84,7 @@ class ReviewWidget(DockForm):
         self.why = WhySection(
             self._viewer, self._session, self.reviewing, self._thumbnails
         )
+        self.truth = TruthSection(self._viewer, self._session, self.reviewing)
         self.feedback = FeedbackSection(self._session, self.reviewing)
         self.budget = BudgetSection(self._session, self.reviewing)
         self.export = ExportSection(self.reviewing)
@@ -95,7 +97,7 @@ class ReviewWidget(DockForm):
             self.budget,
             self.export,
         )
-        self.build((self.head, *self.sections), 330)
+        self.build((self.head, *self.sections, self.truth), 330)
         self.keys = ViewerKeys(
             self._viewer,
             self,
@@ -178,6 +180,7 @@ class ReviewWidget(DockForm):
         self.finding.stop()
         self.budget.stop()
         self.why.let_go()
+        self.truth.let_go()
         self._outline.hide()
         layers = self._viewer.layers
         layers.selection.events.active.disconnect(self._follow_layer)
