@@ -53,6 +53,12 @@ def pixel_labels(network: Localizer, batch: Batch) -> Tensor:
     return batch.pixels.masked_fill(negative, 0)
 
 
+FEW_PIXELS = 4096
+"""Pixels of fields in a batch with which they count half: seven fields of
+24 px.
+"""
+
+
 def pixel_terms(
     logits: Tensor,
     labels: Tensor,
@@ -63,7 +69,9 @@ def pixel_terms(
     """What labelled pixels teach: ``'fields'``, and ``'pixels'`` beside them.
 
     Each is a mean of its own: fields are always right but small, so that
-    among the pseudo-labels around them they would hardly count.
+    among the pseudo-labels around them they would hardly count. Where a batch
+    has few of their pixels (``FEW_PIXELS``) they count for less: a handful of
+    corrections should not outweigh everything else.
 
     Parameters
     ----------
@@ -79,10 +87,13 @@ def pixel_terms(
     pixel_weight, field_weight = weights
     beside = labels.masked_fill(in_field, IGNORE)
     within = labels.masked_fill(~in_field, IGNORE)
+    count = (within != IGNORE).sum()
     return {
         'pixels': pixel_weight
         * partial_cross_entropy(logits, beside, easiness),
-        'fields': field_weight * partial_cross_entropy(logits, within),
+        'fields': field_weight
+        * (count / (count + FEW_PIXELS))
+        * partial_cross_entropy(logits, within),
     }
 
 

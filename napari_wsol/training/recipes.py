@@ -263,8 +263,6 @@ def _self_taught(config: TrainingConfig) -> tuple[Stage, ...]:
             stages = (_contrast(config),)
         case 'max-min-uncertainty':
             stages = _localizer(config, config.teacher)
-        case 'parent' if config.guided:
-            stages = _localizer(config, 'max-min-uncertainty')
     rounds = config.rounds
     for number in range(1, rounds + 1):
         stages += (
@@ -353,8 +351,6 @@ def _localizer(config: TrainingConfig, method: str) -> tuple[Stage, ...]:
     if not guided:
         return (localizer,)
     localizer = replace(localizer, lesson='pixels', bands='rank')
-    if config.teacher == PARENT:
-        return (replace(localizer, taught_by=(PARENT,), starts_from=PARENT),)
     contrast = replace(_contrast(config), epochs=0)
     return contrast, replace(localizer, taught_by=(contrast.name,))
 

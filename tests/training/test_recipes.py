@@ -117,12 +117,6 @@ def test_fine_tuning_starts_from_a_parent_and_is_taught_by_it():
     assert quick.starts_from == PARENT
     assert fine_tuning('quick', parent=True).freeze_encoder is True
     assert fine_tuning('full', parent=True, rounds=5).rounds == 5
-    guided = stages_of(fine_tuning('full', parent=True, guided=True))
-    localizer, student = guided
-    assert localizer.method == 'max-min-uncertainty'
-    assert localizer.taught_by == (PARENT,)
-    assert localizer.starts_from == PARENT
-    assert student.taught_by == (localizer.name,)
 
 
 def test_students_of_a_full_training_never_saw_the_parents_maps():
