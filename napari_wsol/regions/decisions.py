@@ -15,7 +15,7 @@ import shapely
 
 from napari_wsol.errors import BadInputError
 from napari_wsol.regions.outlines import Outlines
-from napari_wsol.regions.region import Integers, RegionTable
+from napari_wsol.regions.region import Floats, Integers, RegionTable
 
 Kind = Literal['accepted', 'rejected', 'missed']
 
@@ -214,20 +214,36 @@ def decisions_on(
         later decision on the same region replaces an earlier one.
     """
     found = np.full(len(table), OPEN, np.int64)
-    marked = [n for n, each in enumerate(decisions) if each.kind != 'missed']
-    if not (len(table) and marked):
+    marked = np.array(
+        [n for n, each in enumerate(decisions) if each.kind != 'missed'],
+        np.int64,
+    )
+    if not (len(table) and len(marked)):
         return found
-    meant = [decisions[n].polygon for n in marked]
-    for which, place in zip(
-        *shapely.STRtree(_boxes(table)).query(meant), strict=True
-    ):
-        decision = decisions[marked[which]]
-        region = outlines.polygon(int(table.number[place]))
-        if (
-            region.covers(shapely.Point(decision.x, decision.y))
-            or share_covered(region, [meant[which]]) > OURS
-        ):
-            found[place] = max(found[place], marked[which])
+    meant = shapely.from_wkt(
+        np.array([decisions[n].outline for n in marked], object)
+    )
+    points = shapely.points([(decisions[n].x, decisions[n].y) for n in marked])
+    boxes = _boxes(table)
+    which, place = shapely.STRtree(boxes).query(meant)
+    has_room = shapely.area(meant)[which] > OURS * _areas(table)[place]
+    has_point = shapely.covers(boxes[place], points[which])
+    near = has_point | has_room
+    which, place, has_room = which[near], place[near], has_room[near]
+    regions = np.empty(len(table), object)
+    for each in np.unique(place):
+        regions[each] = outlines.polygon(int(table.number[each]))
+    shapely.prepare(meant)
+    shapely.prepare(regions)
+    hit = shapely.covers(regions[place], points[which])
+    left = np.flatnonzero(has_room & ~hit)
+    hit[left] = shapely.covers(meant[which[left]], regions[place[left]])
+    left = left[~hit[left]]
+    left = left[shapely.intersects(meant[which[left]], regions[place[left]])]
+    for pair in left:
+        region, other = regions[place[pair]], meant[which[pair]]
+        hit[pair] = share_covered(region, [other]) > OURS
+    np.maximum.at(found, place[hit], marked[which[hit]])
     return found
 
 
@@ -237,6 +253,11 @@ def share_covered(
     """Share of a polygon's area that others cover, 0-1."""
     parts = [polygon.intersection(other) for other in others]
     return float(shapely.union_all(parts).area / polygon.area)
+
+
+def _areas(table: RegionTable) -> Floats:
+    """In square level-0 pixels."""
+    return table.pixels * (table.frame.step_y * table.frame.step_x)
 
 
 def _boxes(table: RegionTable) -> Any:

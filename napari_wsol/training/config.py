@@ -172,9 +172,9 @@ class TrainingConfig(BaseModel):
 
     guided: bool | None = Field(
         None,
-        description='Whether an earlier map (that of the parent, else of the '
-        "tissue's main contrast) shows the localizers of max-min uncertainty "
-        'and min-max entropy where to begin; null: unless whole images are '
+        description="Whether a map of the tissue's main contrast shows the "
+        'localizers of max-min uncertainty and min-max entropy where to '
+        'begin; null: unless whole images are '
         'fully negative, or only fields are labelled. Published: false.',
     )
     teacher: Literal['contrast', 'max-min-uncertainty', 'parent'] = Field(

@@ -72,7 +72,7 @@ class DecisionBar(Section):
                 f'Reject: {reason} (key {number + 1}).',
             )
             button.clicked.connect(partial(self._reject, reason))
-            reasons.addWidget(button, number // 3, number % 3)
+            reasons.addWidget(button, number // 2, number % 2)
         self.add(self._why)
         self.body.addLayout(row)
         self.body.addLayout(reasons)

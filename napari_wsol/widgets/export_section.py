@@ -124,9 +124,9 @@ class ExportSection(Section):
         row = QHBoxLayout()
         row.addWidget(export)
         row.addWidget(bring)
-        row.addWidget(self._name)
         row.addStretch()
         self.body.addLayout(row)
+        self.add(self._name)
         self.add(self.message)
 
     def export_geojson(self, path: Path) -> None:

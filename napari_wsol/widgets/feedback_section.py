@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from qtpy.compat import isalive
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton
 
-from napari_wsol.regions.feedback import labelled_fields
+from napari_wsol.regions.decisions import Decision
+from napari_wsol.regions.feedback import fields_of, labelled_fields
 from napari_wsol.slides.geometry import Box
 from napari_wsol.widgets.images import image_path, image_shape
 from napari_wsol.widgets.in_view import stated_pixel_size
@@ -20,6 +23,12 @@ if TYPE_CHECKING:
     from napari_wsol.widgets.session import Session
 
 __all__ = ['FeedbackSection']
+
+SETTLE_MS = 300
+"""How long nothing is decided before the fields are counted."""
+
+_SLICE = 0.02
+"""Seconds for which the viewer waits for fields at a time."""
 
 _NO_PROJECT = (
     'Open a project in the Fine-tune form, and what you reject and miss here '
@@ -67,6 +76,10 @@ class FeedbackSection(Section):
         self.add(self.message)
         self.add(self._changes)
         self.add(self._new)
+        self._left: Iterator[Decision] = iter(())
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._count)
         self._add.clicked.connect(self.add_fields)
         self._train.clicked.connect(self.retrain)
         self._new.clicked.connect(self.new_wanted)
@@ -90,7 +103,6 @@ class FeedbackSection(Section):
         negative = labelling.negative_class
         if path is None or negative is None:
             return []
-        side = labelling.project.settings.field_side_um
         known = {
             (each.field, each.label) for each in labelling.fields_of(path)
         }
@@ -98,8 +110,7 @@ class FeedbackSection(Section):
             field
             for field in labelled_fields(
                 self._reviewing.decisions,
-                self._reviewing.sides(side),
-                Box(0, 0, *image_shape(shown.source)),
+                *self._room(labelling),
                 negative,
                 self._class_of_image(labelling),
             )
@@ -158,9 +169,25 @@ class FeedbackSection(Section):
         for button in (self._add, self._train):
             button.setEnabled(labelling is not None)
         self.show_changes()
-        if labelling is None:
+        if labelling is None or self._reviewing.shown is None:
+            self._timer.stop()
             self._words.setText(_NO_PROJECT)
             return
+        self._left = iter(self._reviewing.decisions)
+        self._timer.start(SETTLE_MS)
+
+    def _count(self) -> None:
+        """Say how many fields there are, found a few at a time."""
+        labelling = self.labelling
+        if labelling is None or self._reviewing.shown is None:
+            return
+        until = time.perf_counter() + _SLICE
+        room = self._room(labelling)
+        for decision in self._left:
+            fields_of(decision, *room)
+            if time.perf_counter() > until:
+                self._timer.start(0)
+                return
         found = self.fields()
         negative = sum(label == labelling.negative_class for _, label in found)
         self._words.setText(
@@ -169,6 +196,15 @@ class FeedbackSection(Section):
             f'"{labelling.project.settings.name}".'
             if found
             else self._why_none(labelling)
+        )
+
+    def _room(self, labelling: Labelling) -> tuple[tuple[float, float], Box]:
+        """Height and width of a field, and where fields end."""
+        side = labelling.project.settings.field_side_um
+        shown = self._reviewing.shown
+        return (
+            self._reviewing.sides(side),
+            Box(0, 0, *image_shape(shown.source)),
         )
 
     def _why_none(self, labelling: Labelling) -> str:

@@ -92,15 +92,23 @@ def fly_to(viewer: Viewer, path: Path, box: Box | None = None) -> Image:
     return layer
 
 
-def fly_to_layer(viewer: Viewer, layer: Image, box: Box | None = None) -> None:
+def fly_to_layer(
+    viewer: Viewer,
+    layer: Image,
+    box: Box | None = None,
+    wider: float | None = None,
+) -> None:
     """Put an area of an image that is open in the middle of the canvas.
 
     Parameters
     ----------
     box
         In level-0 pixels; None shows the whole image.
+    wider
+        Of the view over the area; None takes what suits a field.
     """
-    wider = _MARGIN if box is None else _SURROUNDINGS
+    if wider is None:
+        wider = _MARGIN if box is None else _SURROUNDINGS
     box = box or Box(0, 0, *image_shape(layer))
     factor = unit_factor(layer.units, viewer.layers.units)
     corners = (

@@ -17,11 +17,13 @@ from qtpy.QtGui import (
     QPainterPath,
     QPen,
     QPixmap,
+    QPolygonF,
 )
 
 from napari_wsol.slides.geometry import Box
+from napari_wsol.widgets.region_outline import thin_rings
 from napari_wsol.widgets.reviewing import VERDICTS, Reviewing
-from napari_wsol.widgets.thumbnails import SIDE, Thumbnails
+from napari_wsol.widgets.thumbnails import SIDE, Thumbnails, thumbnail_name
 from napari_wsol.widgets.wording import plain_class
 
 __all__ = ['COLUMNS', 'SHOWN', 'SORTED', 'RegionsModel', 'surroundings']
@@ -65,13 +67,20 @@ _LEAST = 48
 """Side of a picture in level-0 pixels, at least."""
 
 _MOST_KEPT = 600
-_POINTS = 300
-"""Corners of an outline above which it is simplified for a picture."""
+
+_FEW = 100
+"""Rows that are told of one by one: a view looks at each row of a range."""
 
 
-def surroundings(box: Box) -> Box:
-    """The square that a region's picture shows, in level-0 pixels."""
-    side = max(_LEAST, _WIDER * max(box.height, box.width))
+def surroundings(box: Box, least: float = _LEAST) -> Box:
+    """The square that a region's picture shows, in level-0 pixels.
+
+    Parameters
+    ----------
+    least
+        Its side, at least.
+    """
+    side = max(least, _WIDER * max(box.height, box.width))
     middle_y, middle_x = box.y + box.height / 2, box.x + box.width / 2
     return Box(
         round(middle_y - side / 2),
@@ -104,15 +113,19 @@ class RegionsModel(QAbstractTableModel):
         self._reviewing = reviewing
         self._thumbnails = thumbnails
         self._image = image
+        self._name: Path | None = None
+        self._area = np.zeros(0)
         self._shown, self._sorted = 'all', 'suspicion'
         self._places = np.zeros(0, np.int64)
+        self._told = np.zeros((2, 0), np.int64)
+        self._awaited: dict[str, set[int]] = {}
         self._icons: OrderedDict[tuple[int, str], QIcon] = OrderedDict()
         empty = QPixmap(TILE)
         empty.fill(QColor(128, 128, 128, 60))
         self._waiting = QIcon(empty)
         reviewing.regions_changed.connect(self.refresh)
-        reviewing.decisions_changed.connect(self._repaint)
-        thumbnails.changed.connect(self._show_thumbnails)
+        reviewing.decisions_changed.connect(self._show_decisions)
+        thumbnails.ready.connect(self._show_picture)
 
     @property
     def places(self) -> np.ndarray:
@@ -138,7 +151,12 @@ class RegionsModel(QAbstractTableModel):
         """Ask again which regions are shown, and in which order."""
         self.beginResetModel()
         self._icons.clear()
+        self._awaited.clear()
+        self._name = self._image()
         self._places = self._asked()
+        self._told = self._said()
+        table = self._reviewing.table
+        self._area = np.zeros(0) if table is None else table.area
         self.endResetModel()
 
     def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008
@@ -210,7 +228,7 @@ class RegionsModel(QAbstractTableModel):
                 return f'{word}: {decision.reason}'
             return word
         if column == AREA:
-            return f'{table.area[place]:,.0f} {table.unit}²'
+            return f'{self._area[place]:,.0f} {table.unit}²'
         if column == PROBABILITY:
             return f'{table.mean_probability[place]:.2f}'
         if column == UNCERTAINTY:
@@ -238,12 +256,13 @@ class RegionsModel(QAbstractTableModel):
         if key in self._icons:
             self._icons.move_to_end(key)
             return self._icons[key]
-        image = self._image()
-        if image is None:
+        if self._name is None:
             return self._waiting
         box = surroundings(self._reviewing.table.box(place))
-        picture = self._thumbnails.get(image, box)
+        picture = self._thumbnails.get(self._name, box)
         if picture is None:
+            name = thumbnail_name(self._name, box)
+            self._awaited.setdefault(name, set()).add(place)
             return self._waiting
         outline = self._reviewing.polygon(place)
         icon = QIcon(_outlined(picture, box, outline, _COLOURS[verdict]))
@@ -252,17 +271,28 @@ class RegionsModel(QAbstractTableModel):
             self._icons.popitem(last=False)
         return icon
 
-    def _repaint(self) -> None:
-        if len(self._places):
-            last = self.index(len(self._places) - 1, len(COLUMNS) - 1)
-            self.dataChanged.emit(self.index(0, 0), last)
+    def _said(self) -> np.ndarray:
+        """``(2, N)``, changes where other words are shown of a region."""
+        return np.stack([self._reviewing.decided, self._reviewing.verdicts])
 
-    def _show_thumbnails(self) -> None:
-        if len(self._places):
+    def _show_decisions(self) -> None:
+        """Tell which rows show another decision than before."""
+        said = self._said()
+        changed = (said != self._told).any(axis=0)
+        self._told = said
+        rows = np.flatnonzero(changed[self._places])
+        spans = zip(rows, rows, strict=True)
+        for first, last in spans if len(rows) <= _FEW else [rows[[0, -1]]]:
             self.dataChanged.emit(
-                self.index(0, PICTURE),
-                self.index(len(self._places) - 1, PICTURE),
-                [Qt.ItemDataRole.DecorationRole],
+                self.index(int(first), 0),
+                self.index(int(last), len(COLUMNS) - 1),
+            )
+
+    def _show_picture(self, name: str, pixels: Any) -> None:
+        for place in self._awaited.pop(name, ()):
+            index = self.index(self.row_of(place), PICTURE)
+            self.dataChanged.emit(
+                index, index, [Qt.ItemDataRole.DecorationRole]
             )
 
 
@@ -271,18 +301,11 @@ def _outlined(
 ) -> QPixmap:
     """A picture of a box with an outline drawn upon it."""
     scale = picture.width() / box.width
-    if shapely.get_num_coordinates(polygon) > _POINTS:
-        polygon = polygon.simplify(box.width / SIDE)
     path = QPainterPath()
-    for ring in (polygon.exterior, *polygon.interiors):
-        xs, ys = ring.xy
-        corners = [
-            QPointF((x - box.x) * scale, (y - box.y) * scale)
-            for x, y in zip(xs, ys, strict=True)
-        ]
-        path.moveTo(corners[0])
-        for corner in corners[1:]:
-            path.lineTo(corner)
+    rings = thin_rings(shapely.get_rings(polygon), box.width / SIDE / 2)
+    for ring in rings:
+        corners = (shapely.get_coordinates(ring) - (box.x, box.y)) * scale
+        path.addPolygon(QPolygonF([QPointF(x, y) for x, y in corners]))
     drawn = QPixmap(picture)
     painter = QPainter(drawn)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -48,6 +48,9 @@ __all__ = ['ReviewWidget']
 MISSED_PIXELS = 24
 """Side of the square around a missed region, in pixels of the model."""
 
+CLOSEST = 240
+"""Side of what is shown around a region, in level-0 pixels, at least."""
+
 _NOTHING = (
     'Run a model with the Localize form first; what it marks is reviewed here.'
 )
@@ -153,8 +156,8 @@ class ReviewWidget(DockForm):
         if not shown.source.visible:
             show_only(self._viewer, shown.source)
         self.why.set_region(place)
-        box = surroundings(reviewing.table.box(place))
-        fly_to_layer(self._viewer, shown.source, box)
+        box = surroundings(reviewing.table.box(place), CLOSEST)
+        fly_to_layer(self._viewer, shown.source, box, wider=1.0)
         self._show_outline(place)
         why = reviewing.suspicion.why(place)
         self.decisions.say_why(

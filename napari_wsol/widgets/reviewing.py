@@ -130,8 +130,9 @@ class Reviewing(QObject):
             Says which parts of the image are fully negative.
         """
         self.table, self.outlines = table, outlines
+        self.decided = np.full(len(table), OPEN, np.int64)
         self.rank(labelling)
-        self._match()
+        self._match(np.arange(len(table)))
         self._compare()
         self.regions_changed.emit()
 
@@ -204,7 +205,7 @@ class Reviewing(QObject):
             return
         self.decisions = self._review.decisions
         what = taken[0].kind if len(taken) == 1 else f'{len(taken)} decisions'
-        self._match()
+        self._match(np.flatnonzero(self.decided >= len(self.decisions)))
         self.decisions_changed.emit()
         self.said.emit(f'Taken back: {what}.', 'fine')
 
@@ -216,10 +217,9 @@ class Reviewing(QObject):
 
     def pace(self) -> str:
         """How long the review took, and how fast it was."""
-        decided = len(self.decisions)
-        if decided < 2 or self.seconds <= 0:
+        decided, minutes = len(self.decisions), self.seconds / 60
+        if decided < 2 or minutes <= 0:
             return ''
-        minutes = self.seconds / 60
         return f'{minutes:.1f} min, {decided / minutes:.0f} regions a minute'
 
     def _add(
@@ -242,18 +242,20 @@ class Reviewing(QObject):
         self.decisions = self._review.decisions
         if places:
             self.decided[list(places)] = first + np.arange(len(places))
-            self._judge()
-        else:
-            self._match()
+        elif self.table is not None:
+            new = decisions_on(self.table, self.outlines, decisions)
+            self.decided = np.where(new == OPEN, self.decided, first + new)
+        self._judge()
         self.decisions_changed.emit()
         return True
 
-    def _match(self) -> None:
+    def _match(self, places: np.ndarray) -> None:
+        """Ask again which decisions stand for some regions."""
         if self.table is not None and self.outlines is not None:
-            self.decided = decisions_on(
-                self.table, self.outlines, self.decisions
+            self.decided[places] = decisions_on(
+                self.table.chosen(places), self.outlines, self.decisions
             )
-            self._judge()
+        self._judge()
 
     def _judge(self) -> None:
         """What stands of each region now."""
@@ -265,8 +267,6 @@ class Reviewing(QObject):
             + [0],
             np.int64,
         )
-        if len(self.decided) != self.count:
-            self.decided = np.full(self.count, OPEN, np.int64)
         said = kinds[self.decided]
         by_label = np.where(self.on_negative, VERDICTS.index('rejected'), 0)
         self.verdicts = np.where(self.decided == OPEN, by_label, said)

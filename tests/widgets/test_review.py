@@ -225,7 +225,7 @@ def labelling(review, localized, tmp_path):
 
 
 def test_what_is_rejected_and_missed_becomes_fields(
-    review, localized, labelling
+    review, localized, labelling, qtbot
 ):
     viewer, _ = localized
     asked = []
@@ -235,7 +235,8 @@ def test_what_is_rejected_and_missed_becomes_fields(
     review.reviewing.decide([2], 'rejected', 'fold')
     viewer.cursor.position = (15.0, 5.0)
     review.miss_under_mouse()
-    assert '1 field without' in review.feedback._words.text()
+    words = review.feedback._words
+    qtbot.waitUntil(lambda: '1 field without' in words.text())
     review.feedback.retrain()
     assert asked == [1]
     fields = {item.label: item.field for item in labelling.project.labelled()}
