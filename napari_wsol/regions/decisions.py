@@ -257,7 +257,8 @@ def share_covered(
 
 def _areas(table: RegionTable) -> Floats:
     """In square level-0 pixels."""
-    return table.pixels * (table.frame.step_y * table.frame.step_x)
+    pixel = table.frame.step_y * table.frame.step_x
+    return np.asarray(table.pixels * pixel, np.float64)
 
 
 def _boxes(table: RegionTable) -> Any:
