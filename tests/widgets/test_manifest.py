@@ -59,17 +59,21 @@ def test_slides_of_every_kind_reach_the_reader(manifest):
 
 
 def test_the_widgets_are_in_the_menus(manifest):
-    localize, fine_tune = manifest.contributions.widgets
+    localize, fine_tune, review = manifest.contributions.widgets
     assert localize.display_name == 'Localize'
     assert fine_tune.display_name == 'Fine-tune'
+    assert review.display_name == 'Review'
     menus = manifest.contributions.menus
     (entry,) = menus['napari/layers/segment']
     assert [item.command for item in menus[entry.submenu]] == [
         localize.command,
         fine_tune.command,
+        review.command,
     ]
     (entry,) = menus['napari/layers/annotate']
     assert menus[entry.submenu][0].command == fine_tune.command
+    (entry,) = menus['napari/layers/measure']
+    assert menus[entry.submenu][0].command == review.command
 
 
 @pytest.mark.usefixtures('plugin_settings')
