@@ -83,6 +83,27 @@ def test_a_decision_follows_its_region_through_thresholds():
     assert decisions_on(table, outlines, whole).tolist() == [0, 0]
 
 
+def test_decisions_on_many_regions_are_those_on_each():
+    probability = np.random.default_rng(0).random((40, 40))
+    before = regions_of(probability, 0.5)
+    decisions = [
+        decide('rejected', before[1].polygon(int(number)), reason='fold')
+        for number in before[0].number
+    ]
+    for threshold in (0.3, 0.5, 0.6):
+        table, outlines = regions_of(probability, threshold)
+        found = decisions_on(table, outlines, decisions)
+        for place, number in enumerate(table.number):
+            region = outlines.polygon(int(number))
+            meant = [
+                which
+                for which, each in enumerate(decisions)
+                if region.covers(shapely.Point(each.x, each.y))
+                or region.intersection(each.polygon).area > region.area / 2
+            ]
+            assert found[place] == max(meant, default=OPEN)
+
+
 def test_what_was_missed_decides_on_no_region():
     table, outlines = regions_of(np.full((4, 4), 0.9), 0.5)
     missed = [decide('missed', outlines.polygon(1))]

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import shapely
 import zarr
 from PIL import Image
 from qtpy.QtCore import Qt
@@ -26,6 +27,8 @@ from napari_wsol.widgets.session import session_of
 from . import conftest
 
 pytestmark = pytest.mark.viewer
+
+PICTURE = Qt.ItemDataRole.DecorationRole
 
 MICRONS = {'scale': (0.5, 0.5), 'units': 'um'}
 
@@ -170,6 +173,78 @@ def test_the_threshold_is_one_for_both_forms(review, localized, qtbot):
     localize.result.threshold_changed.emit(0.55)
     qtbot.waitUntil(lambda: review.reviewing.count == 3)
     assert review.cut.threshold == 0.55
+
+
+def outline_of(viewer, role):
+    (found,) = (
+        layer
+        for layer in viewer.layers
+        if layer.metadata.get(METADATA, {}).get('role') == role
+    )
+    return found
+
+
+def test_views_hear_only_of_the_rows_that_change(review, qtbot):
+    waiting = review.model._waiting.cacheKey()
+    qtbot.waitUntil(
+        lambda: all(
+            review.model.index(row, 0).data(PICTURE).cacheKey() != waiting
+            for row in range(3)
+        )
+    )
+    told = []
+    review.model.dataChanged.connect(
+        lambda first, last: told.append((first.row(), last.row()))
+    )
+    place = int(review.model.places[1])
+    review.reviewing.decide([place], 'accepted')
+    assert told == [(1, 1)]
+    review.reviewing.undo()
+    assert told == [(1, 1), (1, 1)]
+    review.reviewing.miss(Box(0, 0, 4, 4))
+    assert len(told) == 2
+
+
+def test_an_outline_stays_one_layer_from_region_to_region(review, localized):
+    viewer, _ = localized
+    review.fly(0)
+    outline = outline_of(viewer, 'region')
+    small = np.ptp(outline.data[0], axis=0)
+    review.fly(2)
+    assert outline_of(viewer, 'region') is outline
+    assert np.allclose(np.ptp(outline.data[0], axis=0), 2 * small)
+    source = review.reviewing.shown.source
+    holed = shapely.box(0, 0, 20, 20) - shapely.box(4, 4, 8, 8)
+    review._outline.show(source, holed)
+    assert len(outline.data) == 2
+    assert np.allclose(outline.edge_color, 1)
+    assert len(set(outline.edge_width)) == 1
+    review.reviewing.miss(Box(0, 0, 4, 4))
+    missed = outline_of(viewer, 'missed')
+    review.reviewing.miss(Box(8, 8, 4, 4))
+    assert outline_of(viewer, 'missed') is missed
+    assert len(missed.data) == 2
+    review.reviewing.undo()
+    review.reviewing.undo()
+    assert missed not in viewer.layers
+
+
+def test_decisions_of_another_day_can_be_taken_back(review, localized, qtbot):
+    viewer, _ = localized
+    for kind in ('accepted', 'rejected', 'missed'):
+        if kind == 'missed':
+            review.reviewing.miss(Box(0, 0, 4, 4))
+        else:
+            review.reviewing.decide([0, 2], kind)
+    again = ReviewWidget(viewer)
+    qtbot.addWidget(again)
+    qtbot.waitUntil(lambda: again.reviewing.count == 3)
+    again.reviewing.undo()
+    assert verdicts(again) == ['rejected', 'open', 'rejected']
+    again.reviewing.undo()
+    assert verdicts(again) == ['accepted', 'open', 'accepted']
+    again.reviewing.undo()
+    assert verdicts(again) == ['open'] * 3
 
 
 def test_filters_show_what_is_asked_for(review):
