@@ -13,7 +13,6 @@ from napari_wsol.errors import BadInputError
 from napari_wsol.models.card import ModelCard
 from napari_wsol.slides.geometry import Box
 from napari_wsol.slides.mirroring import read_mirrored
-from napari_wsol.slides.pixel_size import require_pixel_size
 from napari_wsol.slides.slide import Slide
 
 
@@ -65,7 +64,7 @@ def crop_about(
     """
     if box.intersection(slide.box) is None:
         raise BadInputError(f'The area lies outside "{slide.name}".')
-    step_y, step_x = working_step(slide, mpp)
+    step_y, step_x = slide.working_step(mpp)
     middle = centre or (box.y + box.height / 2, box.x + box.width / 2)
     (y, height, rows), (x, width, columns) = (
         _side(context * length, end, at, step, least, most, multiple)
@@ -78,16 +77,6 @@ def crop_about(
         )
     )
     return Crop(Box(y, x, height, width), (rows, columns))
-
-
-def working_step(slide: Slide, mpp: float | None) -> tuple[float, float]:
-    """Level-0 pixels per working pixel along y and x (1 without an mpp)."""
-    if mpp is None:
-        return 1.0, 1.0
-    size = require_pixel_size(
-        slide.pixel_size, slide.name, slide.pixel_size_note
-    )
-    return mpp / size.y, mpp / size.x
 
 
 def read_crop(

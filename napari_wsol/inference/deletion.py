@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_wsol.inference.explanation import Curves
+from napari_wsol.inference.pace import Pace
 from napari_wsol.inference.settings import Progress
-from napari_wsol.regions.pace import Pace
 
 FloatMap = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]

@@ -16,10 +16,10 @@ from napari_wsol.errors import BadInputError
 from napari_wsol.inference.crops import crop_about, read_crop
 from napari_wsol.inference.devices import resolve_device
 from napari_wsol.inference.explanation import NearField
+from napari_wsol.inference.pace import Pace
 from napari_wsol.inference.settings import DeviceChoice, Progress
 from napari_wsol.models.loading import LoadedModel
 from napari_wsol.models.localizer import without_margin
-from napari_wsol.regions.pace import Pace
 from napari_wsol.slides.geometry import Box
 from napari_wsol.slides.opening import open_slide
 from napari_wsol.slides.pixel_size import PixelSize

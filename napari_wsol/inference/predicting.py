@@ -16,6 +16,7 @@ from napari_wsol.inference.grid import Grid, Tile
 from napari_wsol.inference.job import Job, make_job, store_spec
 from napari_wsol.inference.memory import plan_batch
 from napari_wsol.inference.outcome import notes_on, outcome
+from napari_wsol.inference.pace import Pace
 from napari_wsol.inference.settings import (
     ChunkDone,
     Prediction,
@@ -165,14 +166,13 @@ def _with_progress(
 ) -> Generator[Progress | ChunkDone, None, None]:
     """The events of a stream, each step followed by how far it is."""
     total = sum(map(grid.megapixels, tiles))
-    done, started = 0.0, time.perf_counter()
+    pace, done = Pace(total, 'MP', message), 0.0
     for ran, events in steps:
         yield from events
         if not ran:
             continue
         done += sum(map(grid.megapixels, ran))
-        rate = done / max(time.perf_counter() - started, 1e-9)
-        yield Progress(done, total, 'MP', rate, (total - done) / rate, message)
+        yield pace(done)
 
 
 @contextmanager

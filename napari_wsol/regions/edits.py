@@ -15,13 +15,13 @@ from shapely.errors import ShapelyError
 from napari_wsol.errors import BadInputError
 from napari_wsol.regions.exchange import (
     REJECTED,
-    Outlines,
     areas_of,
     region_id,
     shifted,
     simpler,
 )
 from napari_wsol.regions.measurements_csv import class_names
+from napari_wsol.regions.outlines import Outlines
 from napari_wsol.regions.region import RegionTable
 from napari_wsol.regions.verdicts import Missed
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
@@ -22,6 +22,7 @@ from napari_wsol.inference.colours import (
     UNKNOWN_COLOUR,
 )
 from napari_wsol.regions.measurements_csv import class_names, measurements
+from napari_wsol.regions.outlines import Outlines
 from napari_wsol.regions.region import RegionTable
 from napari_wsol.regions.verdicts import Verdicts
 from napari_wsol.regions.whole_file import whole_file
@@ -37,13 +38,6 @@ Outlines with very many overflow QuPath's stack (its issue 2115).
 
 PLACES = 0.01
 """Grid of written coordinates in level-0 pixels, as QuPath's."""
-
-
-class Outlines(Protocol):
-    """Where the regions of a table lie."""
-
-    def polygon(self, number: int) -> Any:
-        """A region as a shapely polygon, level-0 pixels ``(x, y)``."""
 
 
 def region_id(identity: str, number: int) -> str:

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
+from napari_wsol.inference.pace import Pace
 from napari_wsol.inference.settings import Progress
 from napari_wsol.regions import measuring
 from napari_wsol.regions.corners import Corners, corners, rings, together
 from napari_wsol.regions.labelling import SIDE, Block, Seams, cut, marked
 from napari_wsol.regions.measuring import Tally, merged, tally
 from napari_wsol.regions.outlines import Outlines, outlined
-from napari_wsol.regions.pace import Pace
 from napari_wsol.regions.region import Frame, RegionTable
 from napari_wsol.regions.stored import Maps, open_result, read_block
 

@@ -16,11 +16,11 @@ from zarr.errors import ContainsArrayError
 from napari_wsol.errors import BadInputError
 from napari_wsol.inference import ngff
 from napari_wsol.inference.layout import COARSEST
+from napari_wsol.inference.pace import Pace
 from napari_wsol.inference.settings import Progress
 from napari_wsol.inference.target import writing_to
 from napari_wsol.regions.labelling import cut
 from napari_wsol.regions.outlines import Outlines
-from napari_wsol.regions.pace import Pace
 from napari_wsol.regions.painting import painted
 from napari_wsol.regions.region import Frame, RegionTable
 

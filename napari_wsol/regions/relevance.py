@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import entr
 
+from napari_wsol.inference.pace import Pace
 from napari_wsol.inference.settings import Progress
 from napari_wsol.regions.labelling import SIDE, cut
 from napari_wsol.regions.outlines import Outlines
-from napari_wsol.regions.pace import Pace
 from napari_wsol.regions.painting import painted
 from napari_wsol.regions.region import Floats, Integers, RegionTable
 

@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from napari_wsol.evaluation.page_style import STYLE
 from napari_wsol.regions.drawings import Picture, bars, outlined
-from napari_wsol.regions.exchange import Outlines
 from napari_wsol.regions.measurements_csv import class_names
+from napari_wsol.regions.outlines import Outlines
 from napari_wsol.regions.region import RegionTable
 from napari_wsol.regions.verdicts import Verdicts
 from napari_wsol.regions.whole_file import whole_file

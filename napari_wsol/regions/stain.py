@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from skimage.color import rgb_from_hed
 
+from napari_wsol.inference.pace import Pace
 from napari_wsol.inference.settings import Progress
 from napari_wsol.regions.labelling import SIDE, Block, Labels, cut
 from napari_wsol.regions.outlines import Outlines
-from napari_wsol.regions.pace import Pace
 from napari_wsol.regions.painting import painted
 from napari_wsol.regions.region import RegionTable
 from napari_wsol.slides.colour import RGB, WHITE

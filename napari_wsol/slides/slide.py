@@ -132,6 +132,23 @@ class Slide(ABC):
         width = max(1, round(box.width * size.x / mpp))
         return self.read_resized(box, height, width)
 
+    def working_step(self, mpp: float | None) -> tuple[float, float]:
+        """Level-0 pixels per pixel of ``mpp`` µm, along y and x.
+
+        Without an mpp, 1: whoever works so takes pixels as they are.
+
+        Raises
+        ------
+        PixelSizeError
+            Where it is needed, and missing or implausible.
+        """
+        if mpp is None:
+            return 1.0, 1.0
+        size = require_pixel_size(
+            self.pixel_size, self.name, self.pixel_size_note
+        )
+        return mpp / size.y, mpp / size.x
+
     def read_resized(self, box: Box, height: int, width: int) -> RGB:
         """An area resampled to ``(height, width, 3)``, whatever the mpp.
 

@@ -19,7 +19,6 @@ from napari_wsol.training.views import (
     opened,
     seed_map,
     with_pseudo_labels,
-    working_step,
 )
 
 Array = TypeVar('Array', bound=npt.NDArray[Any])
@@ -55,7 +54,7 @@ def draw_crop(
     """
     slide = opened(view.path, view.mpp)
     zoom = scale ** rng.uniform(-1, 1)
-    step_y, step_x = (step / zoom for step in working_step(slide, mpp))
+    step_y, step_x = (step / zoom for step in slide.working_step(mpp))
     region = view.region
     slack_y = region.height - side * step_y
     slack_x = region.width - side * step_x

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_wsol.errors import BadInputError
+from napari_wsol.inference.pace import Pace
 from napari_wsol.inference.settings import DeviceChoice, Progress
 from napari_wsol.models.loading import LoadedModel
 from napari_wsol.training.looking import look_at
-from napari_wsol.training.reports import Judgement, progress
+from napari_wsol.training.reports import Judgement
 
 if TYPE_CHECKING:
     from napari_wsol.projects.items import Item
@@ -30,7 +30,7 @@ def judge(
     Items whose image cannot be looked at are left out.
     """
     found: list[Judgement] = []
-    began = time.perf_counter()
+    pace = Pace(len(items), 'items')
     for done, item in enumerate(items, 1):
         with contextlib.suppress(BadInputError, OSError):
             look = look_at(
@@ -45,5 +45,5 @@ def judge(
                     look.entropy,
                 )
             )
-        yield progress(done, len(items), began, 'items')
+        yield pace(done)
     return tuple(found)

@@ -29,7 +29,7 @@ from napari_wsol.models.loading import LoadedModel
 from napari_wsol.slides.geometry import Box
 from napari_wsol.slides.slide import Slide
 from napari_wsol.training.scanning import Scanner
-from napari_wsol.training.views import View, opened, working_step
+from napari_wsol.training.views import View, opened
 
 FloatMap = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
@@ -235,5 +235,5 @@ def _result(
 
 
 def _working_pixels(slide: Slide, area: Box, mpp: float | None) -> float:
-    step_y, step_x = working_step(slide, mpp)
+    step_y, step_x = slide.working_step(mpp)
     return area.height / step_y * area.width / step_x

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 
 from napari_wsol.errors import BadInputError
 from napari_wsol.inference.inmemory import probability_of
+from napari_wsol.inference.pace import Pace
 from napari_wsol.inference.settings import PredictionSettings, Progress
 from napari_wsol.models.loading import LoadedModel
 from napari_wsol.projects.items import Item
 from napari_wsol.regions.region import Frame
 from napari_wsol.regions.scores import Counts, count_scores
 from napari_wsol.training.looking import look_at
-from napari_wsol.training.reports import progress
 from napari_wsol.training.views import opened
 
 Counting = Generator[Progress, None, list[tuple[Item, Counts]]]
@@ -36,11 +35,12 @@ def count_negatives(items: Sequence[Item], model: LoadedModel) -> Counting:
     list
         Each item that was read, with its counts.
     """
-    began, found = time.perf_counter(), []
+    pace = Pace(len(items), 'items', 'Looking')
+    found = []
     for done, item in enumerate(items, 1):
         with contextlib.suppress(BadInputError, OSError):
             found.append((item, _counts(item, model)))
-        yield progress(done, len(items), began, 'items', 'Looking')
+        yield pace(done)
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import time
 from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -24,11 +23,11 @@ from napari_wsol.evaluation.truth import (
     read_mask,
     sample_map,
 )
+from napari_wsol.inference.pace import Pace
 from napari_wsol.inference.settings import DeviceChoice, Progress
 from napari_wsol.models.loading import LoadedModel
 from napari_wsol.projects.verdict import Comparison, Figures
 from napari_wsol.training.looking import Look, look_at
-from napari_wsol.training.reports import progress
 from napari_wsol.training.table import Row
 from napari_wsol.training.views import opened
 
@@ -93,10 +92,11 @@ def compare(
     asked = [(new, row) for row in (*held_out, *again)]
     if old is not None:
         asked += [(old, row) for row in held_out]
-    began, seen = time.perf_counter(), list[Seen | None]()
+    pace = Pace(len(asked), 'items', 'Comparing')
+    seen: list[Seen | None] = []
     for done, (model, row) in enumerate(asked, 1):
         seen.append(_look(model, row, negative_class, device))
-        yield progress(done, len(asked), began, 'items', 'Comparing')
+        yield pace(done)
     count = len(held_out)
     both = [
         number

@@ -5,10 +5,8 @@ All are small and frozen; pixels travel as files.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
-from napari_wsol.inference.settings import Progress
 from napari_wsol.slides.geometry import Box
 
 
@@ -152,11 +150,3 @@ class Judgement:
     predicted: str
     probability: float
     entropy: float
-
-
-def progress(
-    done: int, total: int, began: float, unit: str, message: str = ''
-) -> Progress:
-    """How far something is that began at a ``time.perf_counter()``."""
-    rate = done / max(time.perf_counter() - began, 1e-9)
-    return Progress(done, total, unit, rate, (total - done) / rate, message)

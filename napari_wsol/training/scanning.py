@@ -22,7 +22,6 @@ from napari_wsol.training.views import (
     View,
     opened,
     pixel_classes,
-    working_step,
 )
 
 FloatMap = npt.NDArray[np.float32]
@@ -144,7 +143,7 @@ class Scanner:
     def _shape(
         self, view: View, zoom: float, multiple: int
     ) -> tuple[int, int]:
-        step_y, step_x = working_step(opened(view.path, view.mpp), self.mpp)
+        step_y, step_x = opened(view.path, view.mpp).working_step(self.mpp)
         return (
             multiple
             * max(1, round(view.region.height * zoom / step_y / multiple)),

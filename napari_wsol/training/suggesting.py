@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from napari_wsol.inference.pace import Pace
 from napari_wsol.inference.settings import DeviceChoice, Progress
 from napari_wsol.models.loading import LoadedModel
 from napari_wsol.slides.geometry import Box
 from napari_wsol.slides.slide import Slide
 from napari_wsol.slides.tissue import tissue_mask
 from napari_wsol.training.looking import Look, look_at
-from napari_wsol.training.reports import Suggestion, progress
+from napari_wsol.training.reports import Suggestion
 from napari_wsol.training.views import opened
 
 if TYPE_CHECKING:
@@ -113,18 +113,19 @@ def suggest(
     places = list(_places(images, labelled, side_um, negative_class))
     known = [item for item in labelled if item.image.exists()]
     latest = sorted(known, key=lambda item: item.when)[-MOST_LABELLED:]
-    total, began = len(places) + len(latest), time.perf_counter()
+    total = len(places) + len(latest)
+    pace = Pace(total, 'fields', 'Looking for fields')
     candidates: list[Candidate] = []
     for done, (path, mpp, box) in enumerate(places, 1):
         look = look_at(model, path, mpp, box, device=device)
         candidates.append(_candidate(path, mpp, box, look, model))
-        yield progress(done, total, began, 'fields', 'Looking for fields')
+        yield pace(done)
     taught: list[Look] = []
     for done, item in enumerate(latest, len(places) + 1):
         taught.append(
             look_at(model, item.image, item.mpp, item.field, device=device)
         )
-        yield progress(done, total, began, 'fields', 'Looking for fields')
+        yield pace(done)
     return tuple(_ranked(candidates, taught, count))
 
 

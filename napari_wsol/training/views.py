@@ -16,7 +16,7 @@ from PIL import Image
 from napari_wsol.methods.terms import IGNORE
 from napari_wsol.slides.geometry import Box
 from napari_wsol.slides.opening import open_slide
-from napari_wsol.slides.pixel_size import PixelSize, require_pixel_size
+from napari_wsol.slides.pixel_size import PixelSize
 from napari_wsol.slides.slide import Slide
 from napari_wsol.training.table import Row
 
@@ -84,14 +84,6 @@ def opened(path: Path, mpp: float | None) -> Slide:
     return open_slide(path, size)
 
 
-def working_step(slide: Slide, mpp: float | None) -> tuple[float, float]:
-    """Level-0 pixels per working pixel along y and x (1 without an mpp)."""
-    if mpp is None:
-        return 1.0, 1.0
-    size = require_pixel_size(slide.pixel_size, slide.name)
-    return mpp / size.y, mpp / size.x
-
-
 def make_views(
     rows: tuple[Row, ...],
     classes: tuple[str, ...],
@@ -118,7 +110,7 @@ def make_views(
     views: list[View] = []
     for path, mine in images.items():
         slide = opened(path, mine[0].mpp)
-        step_y, step_x = working_step(slide, mpp)
+        step_y, step_x = slide.working_step(mpp)
         fields = tuple(
             LabelledField(row.field, index[row.label])
             for row in mine

@@ -15,7 +15,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_wsol.widgets.areas import unit_factor
 from napari_wsol.widgets.maps import mask_levels
-from napari_wsol.widgets.overlays import METADATA, is_overlay, mask_labels
+from napari_wsol.widgets.overlays import is_over, mask_labels, note_of
 from napari_wsol.widgets.palette import mask_colormap
 from napari_wsol.widgets.placement import map_placement
 
@@ -233,15 +233,13 @@ class _Mask:
             name=f'{name.capitalize()}: {source.name}',
             opacity=0.45,
             colormap=_colormap(int(self._whole.max(initial=1))),
-            metadata={
-                METADATA: {
-                    'role': name,
-                    'source_id': str(source.unique_id),
-                    'model': result.model,
-                    'model_hash': result.model_hash,
-                    'threshold': result.threshold,
-                }
-            },
+            metadata=note_of(
+                name,
+                source,
+                model=result.model,
+                model_hash=result.model_hash,
+                threshold=result.threshold,
+            ),
             **map_placement(
                 source,
                 (result.step_y, result.step_x),
@@ -329,9 +327,7 @@ def _hide_others(viewer: Viewer, source: Image) -> list[Layer]:
     hidden = [
         layer
         for layer in viewer.layers
-        if layer.visible
-        and is_overlay(layer)
-        and layer.metadata[METADATA].get('source_id') == str(source.unique_id)
+        if layer.visible and is_over(layer, source)
     ]
     for layer in hidden:
         layer.visible = False

@@ -15,7 +15,6 @@ from napari_wsol.slides.geometry import Box
 from napari_wsol.slides.pixel_size import PixelSize
 from napari_wsol.widgets import jobs
 from napari_wsol.widgets.before_after import BeforeAfter
-from napari_wsol.widgets.images import image_levels, image_path
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -87,9 +86,7 @@ class CandidateLook(QObject):
         self.clear()
         self._source, self._problem = layer, ''
         self._todo = list(models.items())
-        image = jobs.ImageAtHand(
-            layer.name, image_levels(layer), image_path(layer)
-        )
+        image = jobs.ImageAtHand.of(layer)
         self._run = partial(
             jobs.predict,
             self._session.client,

@@ -6,16 +6,11 @@ import math
 from collections.abc import Mapping
 
 import pyqtgraph as pg
-from qtpy.QtCore import QEvent, Qt
-from qtpy.QtGui import QColor, QPalette
-from qtpy.QtWidgets import (
-    QGridLayout,
-    QHBoxLayout,
-    QLabel,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QGridLayout, QSizePolicy, QWidget
+
+from napari_wsol.widgets.small_plot import FAINT, LOSS, SmallPlot, faded
 
 __all__ = ['Curves', 'figure_title']
 
@@ -25,9 +20,8 @@ HEIGHT = 84
 
 AXIS_WIDTH = 38
 
-LOSS = {'dark': '#56b4e9', 'light': '#0072b2'}
 HELD_OUT = {'dark': '#e69f00', 'light': '#d55e00'}
-"""Of Okabe and Ito, by theme: what is learned, and what is held out."""
+"""Of Okabe and Ito, by theme: what is held out; ``LOSS`` what is learned."""
 
 TITLES = {
     'classifier': 'Image class',
@@ -127,46 +121,28 @@ class Curves(QWidget):
             )
 
 
-class _Plot(QWidget):
+class _Plot(SmallPlot):
     """One curve with its title and its last value."""
 
     def __init__(self, name: str) -> None:
-        super().__init__()
-        self.points: list[tuple[int, float]] = []
-        self._colors = HELD_OUT if _is_held_out(name) else LOSS
-        self._lines: list[pg.InfiniteLine] = []
-        title = figure_title(name)
-        self.setAccessibleName(title)
-        self._title, self._last = QLabel(title), QLabel()
-        self._title.setSizePolicy(
-            QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed
+        super().__init__(
+            figure_title(name),
+            HEIGHT,
+            AXIS_WIDTH,
+            HELD_OUT if _is_held_out(name) else LOSS,
+            maxTickLevel=0,
         )
+        self.points: list[tuple[int, float]] = []
+        self._lines: list[pg.InfiniteLine] = []
         told = name.replace('_', ' ')
         if _is_held_out(name):
             told += ': on held-out items, which teach nothing'
         self._title.setToolTip(told)
-        self._view = pg.PlotWidget()
-        self._view.setFixedHeight(HEIGHT)
-        self._view.setMinimumWidth(80)
-        self._view.setMouseEnabled(x=False, y=False)
-        self._view.setMenuEnabled(False)
-        self._view.hideButtons()
-        self._view.getAxis('left').setWidth(AXIS_WIDTH)
-        self._view.wheelEvent = lambda event: event.ignore()
-        self._curve = self._view.plot([], [], antialias=True)
-        heading = QHBoxLayout()
-        heading.addWidget(self._title, 1)
-        heading.addWidget(self._last, 0, Qt.AlignmentFlag.AlignRight)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addLayout(heading)
-        layout.addWidget(self._view)
 
     def add(self, epoch: int, value: float) -> None:
         """Add a point and tell its value."""
         self.points.append((epoch, value))
-        self._last.setText(f'{value:.3g}')
+        self._value.setText(f'{value:.3g}')
         self._curve.setData(
             [epoch for epoch, _ in self.points],
             [value for _, value in self.points],
@@ -186,47 +162,13 @@ class _Plot(QWidget):
             self._view.addItem(line, ignoreBounds=True)
         self.paint()
 
-    def changeEvent(self, event: QEvent) -> None:
-        """Follow the theme."""
-        super().changeEvent(event)
-        if event.type() in (
-            QEvent.Type.PaletteChange,
-            QEvent.Type.StyleChange,
-        ):
-            self.paint()
-
-    def paint(self) -> None:
-        """Take the theme's colours."""
-        self.ensurePolished()
-        palette = self.palette()
-        ink = palette.color(QPalette.ColorRole.WindowText)
-        theme = 'dark' if ink.lightnessF() > 0.5 else 'light'
-        color = QColor(self._colors[theme])
-        faint = QColor(ink)
-        faint.setAlphaF(0.35)
-        self._view.setBackground(None)
-        for side in ('left', 'bottom'):
-            axis = self._view.getAxis(side)
-            axis.setPen(faint)
-            axis.setTextPen(ink)
-            axis.setStyle(
-                tickLength=-3,
-                maxTickLevel=0,
-                hideOverlappingLabels=False,
-                tickFont=self._small_font(),
-            )
+    def _paint_more(self, color: QColor, ink: QColor) -> None:
         for line in self._lines:
-            line.setPen(pg.mkPen(faint, style=Qt.PenStyle.DotLine))
-        self._curve.setPen(pg.mkPen(color, width=1.8))
+            line.setPen(pg.mkPen(faded(ink, FAINT), style=Qt.PenStyle.DotLine))
         self._curve.setSymbol('o')
         self._curve.setSymbolSize(4)
         self._curve.setSymbolBrush(color)
         self._curve.setSymbolPen(None)
-
-    def _small_font(self):
-        font = self.font()
-        font.setPointSizeF(max(6.0, font.pointSizeF() * 0.8))
-        return font
 
 
 def _is_held_out(name: str) -> bool:

@@ -9,6 +9,7 @@ from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QPushButton
 
 from napari_wsol.regions.decisions import REASONS
+from napari_wsol.widgets.palette import MISSED, RIGHT, WRONG
 from napari_wsol.widgets.reviewing import Reviewing
 from napari_wsol.widgets.texts import Message, Section, text_label
 from napari_wsol.widgets.thin_bar import ThinBar
@@ -38,18 +39,18 @@ class DecisionBar(Section):
         self.bar = ThinBar()
         self._counts = text_label()
         accept = _button(
-            'Accept  A', '#009e73', 'It is what the model takes it for.'
+            'Accept  A', RIGHT, 'It is what the model takes it for.'
         )
         accept.clicked.connect(self.accepted)
         reject = _button(
             'Reject  R',
-            '#d55e00',
+            WRONG,
             'It is a false positive, for no named reason.',
         )
         reject.clicked.connect(partial(self._reject, 'other'))
         missed = _button(
             'Missed  M',
-            '#0072b2',
+            MISSED,
             'There is a region that the model left out, under the mouse (key '
             'M) or in the middle of the view (this button).',
         )

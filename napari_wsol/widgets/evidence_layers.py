@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from napari.layers import Image
 
 from napari_wsol.inference.explanation import Explanation
-from napari_wsol.widgets.overlays import METADATA
+from napari_wsol.widgets.overlays import note_of
 from napari_wsol.widgets.palette import map_colormap
 from napari_wsol.widgets.placement import map_placement
 from napari_wsol.widgets.why_wording import KINDS
@@ -59,14 +59,9 @@ class EvidenceLayers:
             opacity=0.7,
             blending='translucent',
             interpolation2d='linear',
-            metadata={
-                METADATA: {
-                    'role': ROLE,
-                    'map': kind,
-                    'class': found.target,
-                    'source_id': str(source.unique_id),
-                }
-            },
+            metadata=note_of(
+                ROLE, source, **{'map': kind, 'class': found.target}
+            ),
             **map_placement(
                 source, found.step(values), (found.crop.y, found.crop.x)
             ),

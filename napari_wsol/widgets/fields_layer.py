@@ -16,7 +16,7 @@ from napari_wsol.slides.geometry import Box
 from napari_wsol.widgets.field_boxes import nearest_box, outline
 from napari_wsol.widgets.images import image_shape
 from napari_wsol.widgets.labelling import Labelling
-from napari_wsol.widgets.overlays import METADATA
+from napari_wsol.widgets.overlays import note_of
 from napari_wsol.widgets.placement import map_placement
 
 if TYPE_CHECKING:
@@ -78,9 +78,7 @@ class FieldsLayer(QObject):
             name=f'Fields: {image.name}',
             opacity=1,
             features=_features(()),
-            metadata={
-                METADATA: {'role': ROLE, 'source_id': str(image.unique_id)}
-            },
+            metadata=note_of(ROLE, image),
             **place,
         )
         self.refresh()

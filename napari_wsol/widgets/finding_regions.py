@@ -9,7 +9,6 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_wsol.engine.messages import Failed, Progress
 from napari_wsol.widgets import jobs
-from napari_wsol.widgets.images import image_levels, image_path
 
 if TYPE_CHECKING:
     from napari_wsol.widgets.session import Session
@@ -57,11 +56,7 @@ class FindingRegions(QObject):
             shown.result,
             shown.threshold,
             self._session.new_store().with_suffix('.npz'),
-            jobs.ImageAtHand(
-                shown.source.name,
-                image_levels(shown.source),
-                image_path(shown.source),
-            ),
+            jobs.ImageAtHand.of(shown.source),
             shown.pixel_size,
             shown.model,
             lambda event: self._take(generation, event),

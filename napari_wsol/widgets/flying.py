@@ -12,7 +12,7 @@ from napari_wsol.errors import BadInputError
 from napari_wsol.slides.geometry import Box
 from napari_wsol.widgets.areas import unit_factor
 from napari_wsol.widgets.images import image_path, image_shape
-from napari_wsol.widgets.overlays import METADATA, is_overlay
+from napari_wsol.widgets.overlays import METADATA, is_over, is_overlay
 from napari_wsol.widgets.reader import get_reader
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def show_only(viewer: Viewer, image: Image) -> None:
         if layer is image:
             layer.visible = True
         elif 'role' in noted:
-            if noted.get('source_id') == str(image.unique_id):
+            if is_over(layer, image):
                 layer.visible = noted.pop(_WENT, False) or layer.visible
             elif layer.visible:
                 layer.visible, noted[_WENT] = False, True

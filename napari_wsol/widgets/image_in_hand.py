@@ -14,7 +14,7 @@ from napari_wsol.widgets.choose_image import ImageChooser
 from napari_wsol.widgets.images import METADATA, image_path
 from napari_wsol.widgets.in_view import usable_images
 from napari_wsol.widgets.labelling import Labelling
-from napari_wsol.widgets.overlays import is_overlay
+from napari_wsol.widgets.overlays import image_of
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -113,18 +113,7 @@ class ImageInHand(QObject):
             return
         self.chooser.reset_choices()
         active = self._viewer.layers.selection.active
-        if active is None:
-            return
-        if is_overlay(active):
-            source = active.metadata[METADATA].get('source_id')
-            active = next(
-                (
-                    layer
-                    for layer in self._viewer.layers
-                    if str(layer.unique_id) == source
-                ),
-                None,
-            )
+        active = image_of(self._viewer, active)
         if active is not None:
             self.chooser.choose(active)
 

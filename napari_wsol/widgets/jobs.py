@@ -31,6 +31,7 @@ from napari_wsol.regions.saving import load_regions
 from napari_wsol.slides.arrays import ArraySlide
 from napari_wsol.slides.pixel_size import PixelSize
 from napari_wsol.slides.refusal import require_brightfield
+from napari_wsol.widgets.images import image_levels, image_path
 from napari_wsol.widgets.maps import ResultMaps, open_maps
 
 __all__ = [
@@ -53,6 +54,11 @@ class ImageAtHand:
     name: str
     levels: tuple[Any, ...]
     path: Path | None
+
+    @classmethod
+    def of(cls, layer: Any) -> ImageAtHand:
+        """That of an image layer."""
+        return cls(layer.name, image_levels(layer), image_path(layer))
 
 
 @dataclass(frozen=True)

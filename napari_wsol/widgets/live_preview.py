@@ -10,7 +10,7 @@ from napari.layers import Image
 from napari.utils.colormaps import Colormap
 
 from napari_wsol.slides.geometry import Box
-from napari_wsol.widgets.overlays import METADATA
+from napari_wsol.widgets.overlays import note_of
 from napari_wsol.widgets.palette import class_color
 from napari_wsol.widgets.placement import map_placement
 
@@ -87,12 +87,7 @@ class LivePreview:
             blending='translucent',
             interpolation2d='linear',
             visible=self._source.visible,
-            metadata={
-                METADATA: {
-                    'role': ROLE,
-                    'source_id': str(self._source.unique_id),
-                }
-            },
+            metadata=note_of(ROLE, self._source),
             **place,
         )
         layers = self._viewer.layers

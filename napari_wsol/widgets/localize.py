@@ -25,7 +25,7 @@ from napari_wsol.widgets.choose_image import ImageChooser
 from napari_wsol.widgets.choose_model import ModelChooser
 from napari_wsol.widgets.dock_form import DockForm
 from napari_wsol.widgets.flying import show_only
-from napari_wsol.widgets.images import image_levels, image_path, image_shape
+from napari_wsol.widgets.images import image_shape
 from napari_wsol.widgets.in_view import active_image
 from napari_wsol.widgets.overlays import ROLES, Overlays
 from napari_wsol.widgets.project_models import project_models
@@ -145,9 +145,7 @@ class LocalizeWidget(DockForm):
         )
         self._running.job = jobs.predict(
             self._session.client,
-            jobs.ImageAtHand(
-                layer.name, image_levels(layer), image_path(layer)
-            ),
+            jobs.ImageAtHand.of(layer),
             self.image.pixel_size,
             model.path,
             self._store,

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
     from napari.viewer import Viewer
 
-__all__ = ['METADATA', 'ROLES', 'Overlays', 'is_overlay']
+__all__ = [
+    'METADATA',
+    'ROLES',
+    'Overlays',
+    'image_of',
+    'is_over',
+    'is_overlay',
+    'note_of',
+]
 
 METADATA = 'napari_wsol'
 """Key of what the plugin writes into a layer's metadata."""
@@ -36,6 +44,37 @@ _KEPT = ('visible', 'opacity', 'blending', 'colormap', 'name')
 def is_overlay(layer: Layer) -> bool:
     """Whether a layer is a result of this plugin, not an image to work on."""
     return 'role' in layer.metadata.get(METADATA, {})
+
+
+def note_of(role: str, image: Image, **more: Any) -> dict[str, Any]:
+    """Metadata of a layer that belongs to an image.
+
+    Parameters
+    ----------
+    role
+        What the layer is to the image.
+    more
+        What else is noted of it.
+    """
+    ties = {'role': role, 'source_id': str(image.unique_id)}
+    return {METADATA: {**more, **ties}}
+
+
+def is_over(layer: Layer, image: Image) -> bool:
+    """Whether a layer belongs to an image."""
+    return is_overlay(layer) and (
+        layer.metadata[METADATA].get('source_id') == str(image.unique_id)
+    )
+
+
+def image_of(viewer: Viewer, layer: Layer | None) -> Layer | None:
+    """The image that a layer belongs to; else the layer itself.
+
+    None where that image was removed.
+    """
+    if layer is None or not is_overlay(layer):
+        return layer
+    return next((each for each in viewer.layers if is_over(layer, each)), None)
 
 
 class Overlays:
@@ -83,7 +122,7 @@ class Overlays:
         }
         for role, levels in data.items():
             layer = self._put(role, levels, place)
-            layer.metadata = {METADATA: {**provenance, 'role': role}}
+            layer.metadata = note_of(role, source, **provenance)
         mask = self.layer('mask')
         mask.colormap = mask_colormap(len(self.labels))
         mask.editable = False
@@ -95,10 +134,8 @@ class Overlays:
             (
                 layer
                 for layer in self._viewer.layers
-                if is_overlay(layer)
+                if is_over(layer, self._source)
                 and layer.metadata[METADATA]['role'] == role
-                and layer.metadata[METADATA]['source_id']
-                == str(self._source.unique_id)
             ),
             None,
         )
@@ -176,7 +213,6 @@ def _provenance(
 ) -> dict[str, Any]:
     """What must be known to make the same result again."""
     return {
-        'source_id': str(source.unique_id),
         'source_layer': source.name,
         'model': result.model,
         'model_hash': result.model_hash,

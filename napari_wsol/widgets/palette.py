@@ -14,7 +14,17 @@ from napari.utils.colormaps import (
 
 from napari_wsol.inference.colours import CLASS_COLOURS
 
-__all__ = ['class_color', 'map_colormap', 'mask_colormap']
+__all__ = [
+    'MISSED',
+    'RIGHT',
+    'WRONG',
+    'class_color',
+    'map_colormap',
+    'mask_colormap',
+]
+
+RIGHT, WRONG, MISSED = '#009e73', '#d55e00', '#0072b2'
+"""Of what is found rightly, marked wrongly and left out, whoever says so."""
 
 PERCEPTUAL = {'probability': 'viridis', 'entropy': 'inferno'}
 

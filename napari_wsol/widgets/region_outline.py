@@ -9,7 +9,8 @@ import numpy as np
 import shapely
 from napari.layers import Image, Shapes
 
-from napari_wsol.widgets.overlays import METADATA
+from napari_wsol.widgets.overlays import is_over, note_of
+from napari_wsol.widgets.palette import MISSED
 from napari_wsol.widgets.placement import map_placement
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ _POINTS = 2000
 
 _DETAIL = 1000
 """It need not be finer than this part of its length or width."""
-
-MISSED = '#0072b2'
 
 
 class RegionOutline:
@@ -98,7 +97,7 @@ class _Lines:
         layer = self._layer
         if layer is None or layer not in self._viewer.layers:
             return False
-        return layer.metadata[METADATA]['source_id'] == str(image.unique_id)
+        return is_over(layer, image)
 
     def _add(
         self, image: Image, paths: list[np.ndarray], widths: list[float]
@@ -108,12 +107,7 @@ class _Lines:
             paths,
             shape_type='path',
             edge_width=widths,
-            metadata={
-                METADATA: {
-                    'role': self._role,
-                    'source_id': str(image.unique_id),
-                }
-            },
+            metadata=note_of(self._role, image),
             **self._look,
             **map_placement(image, (1, 1), (0, 0)),
         )

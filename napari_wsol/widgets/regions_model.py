@@ -21,6 +21,7 @@ from qtpy.QtGui import (
 )
 
 from napari_wsol.slides.geometry import Box
+from napari_wsol.widgets.palette import RIGHT, WRONG
 from napari_wsol.widgets.region_outline import thin_rings
 from napari_wsol.widgets.reviewing import VERDICTS, Reviewing
 from napari_wsol.widgets.thumbnails import SIDE, Thumbnails, thumbnail_name
@@ -54,8 +55,8 @@ SORTED = {
 """In which orders."""
 
 _COLOURS = {
-    'accepted': QColor('#009e73'),
-    'rejected': QColor('#d55e00'),
+    'accepted': QColor(RIGHT),
+    'rejected': QColor(WRONG),
     'open': QColor('#ffffff'),
 }
 _WORDS = {'accepted': 'accepted', 'rejected': 'rejected', 'open': '–'}

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pyqtgraph as pg
-from qtpy.QtCore import QEvent, Qt
-from qtpy.QtGui import QColor, QPalette
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QHBoxLayout,
-    QLabel,
-    QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_wsol.inference.explanation import Curves
-from napari_wsol.widgets.curves import LOSS
+from napari_wsol.widgets.small_plot import LOSS, SmallPlot, faded
 
 __all__ = ['RemovalPlots']
 
@@ -65,39 +62,18 @@ class RemovalPlots(QWidget):
         )
 
 
-class _Plot(QWidget):
+class _Plot(SmallPlot):
     """One curve and its baseline, with the area under it in the title."""
 
     def __init__(self, title: str, tooltip: str) -> None:
-        super().__init__()
-        self._title, self._area = QLabel(title), QLabel()
-        self._title.setSizePolicy(
-            QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed
-        )
+        super().__init__(title, HEIGHT, AXIS_WIDTH, LOSS)
         self.setToolTip(tooltip)
-        self.setAccessibleName(title)
-        self._view = pg.PlotWidget()
-        self._view.setFixedHeight(HEIGHT)
-        self._view.setMinimumWidth(80)
-        self._view.setMouseEnabled(x=False, y=False)
-        self._view.setMenuEnabled(False)
-        self._view.hideButtons()
-        self._view.getAxis('left').setWidth(AXIS_WIDTH)
         self._view.setXRange(0, 1, padding=0.03)
         self._view.setYRange(0, 1, padding=0.05)
         for side in ('left', 'bottom'):
             self._view.getAxis(side).setTicks([_TICKS])
-        self._view.wheelEvent = lambda event: event.ignore()
         self._baseline = self._view.plot([], [], antialias=True)
-        self._curve = self._view.plot([], [], antialias=True)
-        heading = QHBoxLayout()
-        heading.addWidget(self._title, 1)
-        heading.addWidget(self._area, 0, Qt.AlignmentFlag.AlignRight)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addLayout(heading)
-        layout.addWidget(self._view)
+        self._baseline.setZValue(-1)
 
     @property
     def values(self) -> tuple[list[float], list[float]]:
@@ -114,41 +90,13 @@ class _Plot(QWidget):
         """Draw shares and probabilities of both, and tell their areas."""
         self._curve.setData(*map(list, curve))
         self._baseline.setData(*map(list, baseline))
-        self._area.setText(f'{areas[0]:.2f}')
+        self._value.setText(f'{areas[0]:.2f}')
         told = f'area {areas[0]:.2f}, with random blocks {areas[1]:.2f}'
-        self._area.setToolTip(told.capitalize())
+        self._value.setToolTip(told.capitalize())
         self.setAccessibleDescription(told)
         self.paint()
 
-    def changeEvent(self, event: QEvent) -> None:
-        """Follow the theme."""
-        super().changeEvent(event)
-        if event.type() in (
-            QEvent.Type.PaletteChange,
-            QEvent.Type.StyleChange,
-        ):
-            self.paint()
-
-    def paint(self) -> None:
-        """Take the theme's colours."""
-        self.ensurePolished()
-        ink = self.palette().color(QPalette.ColorRole.WindowText)
-        theme = 'dark' if ink.lightnessF() > 0.5 else 'light'
-        faint = QColor(ink)
-        faint.setAlphaF(0.35)
-        small = self.font()
-        small.setPointSizeF(max(6.0, small.pointSizeF() * 0.8))
-        self._view.setBackground(None)
-        for side in ('left', 'bottom'):
-            axis = self._view.getAxis(side)
-            axis.setPen(faint)
-            axis.setTextPen(ink)
-            axis.setStyle(
-                tickLength=-3, tickFont=small, hideOverlappingLabels=False
-            )
-        grey = QColor(ink)
-        grey.setAlphaF(0.6)
+    def _paint_more(self, color: QColor, ink: QColor) -> None:
         self._baseline.setPen(
-            pg.mkPen(grey, width=1.2, style=Qt.PenStyle.DashLine)
+            pg.mkPen(faded(ink, 0.6), width=1.2, style=Qt.PenStyle.DashLine)
         )
-        self._curve.setPen(pg.mkPen(QColor(LOSS[theme]), width=1.8))

@@ -11,6 +11,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 
+from napari_wsol.projects.settings import field_side_um
 from napari_wsol.regions.decisions import REASONS
 from napari_wsol.slides.arrays import ArraySlide
 from napari_wsol.slides.geometry import Box
@@ -25,7 +26,7 @@ from napari_wsol.widgets.finding_regions import FindingRegions
 from napari_wsol.widgets.flying import fly_to_layer, show_only
 from napari_wsol.widgets.images import image_levels, image_path, image_shape
 from napari_wsol.widgets.in_view import box_in_view
-from napari_wsol.widgets.overlays import METADATA, is_overlay
+from napari_wsol.widgets.overlays import image_of
 from napari_wsol.widgets.region_outline import RegionOutline
 from napari_wsol.widgets.region_views import RegionViews
 from napari_wsol.widgets.regions_model import RegionsModel, surroundings
@@ -39,14 +40,11 @@ from napari_wsol.widgets.why_section import WhySection
 
 if TYPE_CHECKING:
     import napari.viewer
-    from napari.layers import Image, Layer
+    from napari.layers import Image
 
     from napari_wsol.widgets.session import Session
 
 __all__ = ['ReviewWidget']
-
-MISSED_PIXELS = 24
-"""Side of the square around a missed region, in pixels of the model."""
 
 CLOSEST = 240
 """Side of what is shown around a region, in level-0 pixels, at least."""
@@ -218,7 +216,8 @@ class ReviewWidget(DockForm):
         if not isalive(self):
             return
         results, shown = self._session.results, self.reviewing.shown
-        found = results.of(self._image_of(self._active()))
+        active = self._viewer.layers.selection.active
+        found = results.of(image_of(self._viewer, active))
         if found is None and shown is not None:
             found = results.of(shown.source)
             if shown.source not in self._viewer.layers:
@@ -228,23 +227,6 @@ class ReviewWidget(DockForm):
             found = next(filter(None, map(results.of, images)), None)
         if found is not shown or found is None:
             self._show(found)
-
-    def _active(self) -> Layer | None:
-        return self._viewer.layers.selection.active
-
-    def _image_of(self, layer: Layer | None) -> Layer | None:
-        """The image that an overlay is of; else the layer itself."""
-        if layer is None or not is_overlay(layer):
-            return layer
-        source = layer.metadata[METADATA].get('source_id')
-        return next(
-            (
-                each
-                for each in self._viewer.layers
-                if str(each.unique_id) == source
-            ),
-            None,
-        )
 
     def _take_result(self, source: Image) -> None:
         """A model marked an image: review that."""
@@ -316,9 +298,7 @@ class ReviewWidget(DockForm):
         reviewing = self.reviewing
         if reviewing.table is None:
             return
-        before = reviewing.on_negative
-        reviewing.rank(self._session.labelling)
-        if not np.array_equal(before, reviewing.on_negative):
+        if reviewing.rank(self._session.labelling):
             place = self.regions.current
             self.model.refresh()
             self.decisions.show_counts()
@@ -348,7 +328,7 @@ class ReviewWidget(DockForm):
 
     def _miss(self, point: Any) -> None:
         shown = self.reviewing.shown
-        side = MISSED_PIXELS * (shown.result.model_mpp or 1.0)
+        side = field_side_um(shown.result.model_mpp)
         sides = self.reviewing.sides(side)
         y, x = (float(each) for each in point)
         box: Box | None = stamped_box((y, x), sides, image_shape(shown.source))

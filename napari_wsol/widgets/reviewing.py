@@ -131,19 +131,26 @@ class Reviewing(QObject):
         """
         self.table, self.outlines = table, outlines
         self.decided = np.full(len(table), OPEN, np.int64)
+        self.suspicion = None
         self.rank(labelling)
         self._match(np.arange(len(table)))
         self._compare()
         self.regions_changed.emit()
 
-    def rank(self, labelling: Labelling | None) -> None:
-        """Rank the regions by what is known of them."""
+    def rank(self, labelling: Labelling | None) -> bool:
+        """Rank the regions by what is known of them.
+
+        Whether that is something else than before: a label elsewhere in the
+        project changes nothing.
+        """
         negative = _on_negative(self.table, self.shown, labelling)
-        self.on_negative = (
-            np.zeros(self.count, bool) if negative is None else negative
-        )
+        where = np.zeros(self.count, bool) if negative is None else negative
+        if self.suspicion and np.array_equal(where, self.on_negative):
+            return False
+        self.on_negative = where
         self.suspicion = suspicion(self.table, negative)
         self._judge()
+        return True
 
     def decision(self, place: int) -> Decision | None:
         """What was said of the region at a place of the table."""

@@ -12,7 +12,7 @@ from napari.utils.colormaps.standardize_color import transform_color
 
 from napari_wsol.regions.region import Frame
 from napari_wsol.regions.truth import Truth
-from napari_wsol.widgets.overlays import METADATA
+from napari_wsol.widgets.overlays import note_of
 from napari_wsol.widgets.placement import map_placement
 from napari_wsol.widgets.truth_wording import COLOURS
 
@@ -95,9 +95,7 @@ class RightAndWrong:
             name=f'Right and wrong: {source.name}',
             colormap=_colormap(),
             opacity=_OPACITY,
-            metadata={
-                METADATA: {'role': ROLE, 'source_id': str(source.unique_id)}
-            },
+            metadata=note_of(ROLE, source),
             **place,
         )
         self._source = source

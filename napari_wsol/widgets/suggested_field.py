@@ -8,7 +8,7 @@ from napari.layers import Image, Shapes
 
 from napari_wsol.slides.geometry import Box
 from napari_wsol.widgets.field_boxes import outline
-from napari_wsol.widgets.overlays import METADATA
+from napari_wsol.widgets.overlays import note_of
 from napari_wsol.widgets.placement import map_placement
 
 if TYPE_CHECKING:
@@ -43,12 +43,7 @@ class SuggestedField:
             edge_color='white',
             face_color='transparent',
             edge_width=_EDGE_SHARE * max(box.height, box.width),
-            metadata={
-                METADATA: {
-                    'role': 'suggestion',
-                    'source_id': str(image.unique_id),
-                }
-            },
+            metadata=note_of('suggestion', image),
             **map_placement(image, (1, 1), (0, 0)),
         )
         self._viewer.add_layer(self._layer)

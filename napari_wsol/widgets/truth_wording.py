@@ -11,6 +11,7 @@ from napari_wsol.regions.truth import (
     TRUE_POSITIVE,
     Figures,
 )
+from napari_wsol.widgets.palette import MISSED, RIGHT, WRONG
 
 __all__ = [
     'COLOURS',
@@ -23,9 +24,9 @@ __all__ = [
 ]
 
 COLOURS = {
-    TRUE_POSITIVE: '#009e73',
-    FALSE_POSITIVE: '#d55e00',
-    FALSE_NEGATIVE: '#0072b2',
+    TRUE_POSITIVE: RIGHT,
+    FALSE_POSITIVE: WRONG,
+    FALSE_NEGATIVE: MISSED,
 }
 """Of Okabe and Ito, told apart with every common kind of colour blindness."""
 

@@ -21,7 +21,6 @@ from napari_wsol.inference.explanation import NearField
 from napari_wsol.widgets import jobs
 from napari_wsol.widgets.evidence_layers import EvidenceLayers
 from napari_wsol.widgets.flying import fly_to
-from napari_wsol.widgets.images import image_levels, image_path
 from napari_wsol.widgets.nearest_list import NearestList
 from napari_wsol.widgets.removal_plots import RemovalPlots
 from napari_wsol.widgets.reviewing import Reviewing
@@ -130,11 +129,7 @@ class WhySection(Section):
         self.button.begin()
         self.running.job = jobs.explain(
             self._session.client,
-            jobs.ImageAtHand(
-                shown.source.name,
-                image_levels(shown.source),
-                image_path(shown.source),
-            ),
+            jobs.ImageAtHand.of(shown.source),
             shown.pixel_size,
             shown.model,
             self._reviewing.polygon(self._region[1]),

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from napari_wsol.inference.settings import Prediction
-from napari_wsol.models.card import ModelCard
+from napari_wsol.models.card import Architecture, ModelCard
 from napari_wsol.models.loading import LoadedModel
-from napari_wsol.models.localizer import TileMaps
+from napari_wsol.models.localizer import Localizer, TileMaps
 from napari_wsol.slides.arrays import ArraySlide
 from napari_wsol.slides.pixel_size import PixelSize
 
@@ -62,6 +62,21 @@ class TinyNetwork(nn.Module):
 def loaded(card: ModelCard, network: nn.Module) -> LoadedModel:
     network.eval().requires_grad_(False)
     return LoadedModel(card, network, 'a' * 64)  # type: ignore[arg-type]
+
+
+def untaught(card: ModelCard) -> Localizer:
+    """A network of the real kind that has learned nothing."""
+    torch.manual_seed(0)
+    architecture = Architecture(
+        encoder='test_resnet', neck='none', pixel_head='softmax'
+    )
+    return Localizer(architecture, card.classes, card.negative_class)
+
+
+@pytest.fixture
+def model(card: ModelCard) -> LoadedModel:
+    """One that has learned nothing."""
+    return loaded(card, untaught(card))
 
 
 @pytest.fixture

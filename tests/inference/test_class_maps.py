@@ -18,13 +18,13 @@ from napari_wsol.inference.predicting import predict
 from napari_wsol.inference.results import read_card, write_card
 from napari_wsol.inference.settings import PredictionSettings, Progress
 from napari_wsol.models.activation_maps import map_of_features, stretched
-from napari_wsol.models.card import Architecture, ModelCard
+from napari_wsol.models.card import ModelCard
 from napari_wsol.models.loading import LoadedModel
 from napari_wsol.models.localizer import Localizer
 from napari_wsol.slides.arrays import ArraySlide
 from napari_wsol.slides.geometry import Box
 
-from .conftest import exhaust, loaded
+from .conftest import exhaust, loaded, untaught
 
 KINDS = ('cam', 'grad-cam', 'grad-cam++', 'layer-cam')
 
@@ -38,11 +38,7 @@ MAPPED = PredictionSettings(
 @pytest.fixture
 def model(card: ModelCard) -> LoadedModel:
     """Sees malignant everywhere; tiles of 128 px."""
-    torch.manual_seed(0)
-    architecture = Architecture(
-        encoder='test_resnet', neck='none', pixel_head='softmax'
-    )
-    network = Localizer(architecture, card.classes, card.negative_class)
+    network = untaught(card)
     lean_to(network, MALIGNANT)
     small = card.model_copy(update={'tile': 128, 'halo': 96, 'threshold': 0.9})
     return loaded(small, network)

@@ -23,9 +23,8 @@ from napari_wsol.inference.explaining import KINDS, MOST, crop_around, explain
 from napari_wsol.inference.masking import inside_of
 from napari_wsol.inference.summary import entropy
 from napari_wsol.models.activation_maps import map_of_features, stretched
-from napari_wsol.models.card import Architecture, ModelCard, Normalization
+from napari_wsol.models.card import ModelCard, Normalization
 from napari_wsol.models.loading import LoadedModel
-from napari_wsol.models.localizer import Localizer
 from napari_wsol.projects.items import Item
 from napari_wsol.slides.arrays import ArraySlide
 from napari_wsol.slides.geometry import Box
@@ -83,17 +82,6 @@ def red(card: ModelCard) -> LoadedModel:
         'mpp': 1.0,
     }
     return loaded(card.model_copy(update=changes), RedNetwork())
-
-
-@pytest.fixture
-def model(card: ModelCard) -> LoadedModel:
-    """Of the real kind; it has learned nothing."""
-    torch.manual_seed(0)
-    architecture = Architecture(
-        encoder='test_resnet', neck='none', pixel_head='softmax'
-    )
-    network = Localizer(architecture, card.classes, card.negative_class)
-    return loaded(card, network)
 
 
 SQUARE = shapely.box(1280, 512, 1408, 640)

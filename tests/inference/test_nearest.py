@@ -6,34 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from napari_wsol.errors import BadInputError, PixelSizeError
 from napari_wsol.inference import nearest
 from napari_wsol.inference.nearest import mean_features, nearest_fields
-from napari_wsol.models.card import Architecture, ModelCard
 from napari_wsol.models.loading import LoadedModel
-from napari_wsol.models.localizer import Localizer
 from napari_wsol.projects.items import Item
 from napari_wsol.slides.geometry import Box
 from napari_wsol.slides.opening import open_slide
 from napari_wsol.slides.pixel_size import PixelSize
 
-from .conftest import exhaust, loaded
+from .conftest import exhaust
 
 FIELD = Box(64, 64, 96, 96)
-
-
-@pytest.fixture
-def model(card: ModelCard) -> LoadedModel:
-    """One that has learned nothing."""
-    torch.manual_seed(0)
-    architecture = Architecture(
-        encoder='test_resnet', neck='none', pixel_head='softmax'
-    )
-    network = Localizer(architecture, card.classes, card.negative_class)
-    return loaded(card, network)
 
 
 @pytest.fixture

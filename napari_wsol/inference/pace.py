@@ -1,4 +1,4 @@
-"""How far a piece of work on regions is."""
+"""How far a piece of work is, and how long it will take."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Pace:
         How many of ``unit`` there are.
     """
 
-    def __init__(self, total: float, unit: str, message: str) -> None:
+    def __init__(self, total: float, unit: str, message: str = '') -> None:
         self._total = total
         self._unit = unit
         self._message = message
