@@ -3,7 +3,8 @@
     python benchmarks/correct_false_positives.py GLAS/labels.csv \
         --output runs/fp
     python benchmarks/correct_false_positives.py CAMELYON/patches_256.csv \
-        --negative normal --output runs/fp-camelyon
+        --negative normal --groups tumor_064 tumor_073 \
+        --also CAMELYON/patches_512.csv --output runs/fp-camelyon
 
 A reviewer looks at the regions that a model marks on images to learn from,
 most suspicious first over all images, and rejects those that lie mostly
@@ -37,6 +38,7 @@ from taught import end_of, figures_of, settings_of, train
 
 from napari_wsol.inference.predicting import predict
 from napari_wsol.inference.settings import PredictionSettings
+from napari_wsol.inference.summary import class_probabilities
 from napari_wsol.models.folder import read_folder
 from napari_wsol.models.library import DEFAULT_MODEL, find_model
 from napari_wsol.models.loading import LoadedModel, load_model
@@ -65,7 +67,6 @@ class Seen:
     """A region as the reviewer sees it."""
 
     row: Row
-    place: int
     score: float
     polygon: shapely.Polygon
     is_false: bool
@@ -89,8 +90,6 @@ def auroc(seen: list[Seen]) -> float:
 
 def marked(row: Row, model: LoadedModel, store: Path) -> tuple[Marked, Any]:
     """The regions that a model marks in an image, and their suspicion."""
-    from napari_wsol.inference.summary import class_probabilities
-
     shutil.rmtree(store, ignore_errors=True)
     size = PixelSize(row.mpp, row.mpp, 'data table') if row.mpp else None
     with closing(open_slide(row.image, size)) as slide:
@@ -114,10 +113,9 @@ def marked(row: Row, model: LoadedModel, store: Path) -> tuple[Marked, Any]:
     return (table, outlines), suspicion(table)
 
 
-def truth_of(row: Row, negative: str) -> np.ndarray:
-    """Whether each level-0 pixel is ROI."""
+def truth_of(row: Row) -> np.ndarray:
+    """Whether each level-0 pixel is ROI; none is where there is no mask."""
     if row.mask is None:
-        assert row.label == negative, f'{row.image} has no mask'
         with Image.open(row.image) as opened:
             return np.zeros((opened.height, opened.width), bool)
     with Image.open(row.mask) as opened:
@@ -137,15 +135,16 @@ def share_true(polygon: shapely.Polygon, truth: np.ndarray) -> float:
 def seen_regions(
     rows: list[Row], model: LoadedModel, folder: Path, negative: str
 ) -> Iterator[Seen]:
-    """All regions of some images."""
+    """All regions of the images of which the truth is known."""
     for row in rows:
+        if row.mask is None and row.label != negative:
+            continue
         (table, outlines), ranked = marked(row, model, folder / 'store.zarr')
-        truth = truth_of(row, negative)
+        truth = truth_of(row)
         for place in range(len(table)):
             polygon = outlines.polygon(int(table.number[place]))
             yield Seen(
                 row,
-                place,
                 float(ranked.score[place]),
                 polygon,
                 1 - share_true(polygon, truth) >= FALSE,
@@ -186,21 +185,16 @@ def teach(
     return count
 
 
-def split(source: Path, negative: str) -> tuple[list[Row], list[Row]]:
-    """Images to review, and others to measure on.
-
-    By the table's own split; without one, groups are dealt out in turn.
-    """
+def split(source: Path, groups: list[str]) -> tuple[list[Row], list[Row]]:
+    """Images to review, and others to measure on: by group or as told."""
     rows = [row for row in read_table(source).rows if row.field is None]
-    if any(row.split == 'val' for row in rows):
-        told = {'train': [], 'val': []}
-        for row in rows:
-            told[row.split].append(row)
-        return told['train'], told['val']
-    groups = sorted({row.group for row in rows if row.label == negative})
-    first = set(groups[::2])
-    others = [row for row in rows if row.group not in first]
-    return [r for r in rows if r.group in first], others
+    first = [
+        row.group in groups if groups else row.split == 'train' for row in rows
+    ]
+    return (
+        [row for row, of_it in zip(rows, first, strict=True) if of_it],
+        [row for row, of_it in zip(rows, first, strict=True) if not of_it],
+    )
 
 
 def main() -> None:
@@ -214,13 +208,15 @@ def main() -> None:
         '--least', type=float, default=288, help='µm²: half a field'
     )
     parser.add_argument('--negative', default='', help='fully negative label')
+    parser.add_argument('--groups', nargs='+', default=[], help='to review')
+    parser.add_argument('--also', type=Path, help='CSV: measured, too')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0])
     parser.add_argument('--set', nargs='*', default=[], metavar='KEY=VALUE')
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
     parent = find_model(given.start).path
     model = load_model(read_folder(parent))
-    learn, other = split(given.source, given.negative)
+    learn, other = split(given.source, given.groups)
     whole = list(seen_regions(learn, model, given.output, given.negative))
     seen = [each for each in whole if each.area_um2 >= given.least]
     false = sum(each.is_false for each in seen)
@@ -233,6 +229,8 @@ def main() -> None:
         f'{len(told)} looked at, {rejected} rejected '
         f'({false / max(1, len(seen)):.0%} false at random order)'
     )
+    if given.also is not None:
+        other += read_table(given.also).rows
     measured = renamed(other, given)
     lines = {'before': figures_of(parent, measured)}
     for seed in given.seeds:
