@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# Optical density of haematoxylin, eosin and the residual, as rows
-# (Ruifrok and Johnston, Anal Quant Cytol Histol 2001).
-STAINS = torch.tensor(
-    [[0.650, 0.704, 0.286], [0.268, 0.570, 0.776], [0.711, 0.424, 0.562]]
+# Unit vectors of optical density, as rows: haematoxylin, eosin (Ruifrok and
+# Johnston, Anal Quant Cytol Histol 2001), and what neither of them explains.
+_DYES = torch.tensor([[0.650, 0.704, 0.286], [0.072, 0.990, 0.105]])
+_RESIDUAL = torch.linalg.cross(_DYES[0], _DYES[1])
+STAINS = torch.nn.functional.normalize(
+    torch.cat([_DYES, _RESIDUAL[None]]), dim=1
 )
 
 
@@ -67,14 +69,13 @@ class ColourChange:
         return (changed * self.balance).clamp(0, 1)
 
     def _stained(self, images: Tensor) -> Tensor:
-        stains = STAINS / STAINS.norm(dim=1, keepdim=True)
-        # density = amounts @ stains, so scaling and shifting amounts is one
+        # density = amounts @ STAINS, so scaling and shifting amounts is one
         # 3x3 matrix and one vector per image.
-        inverse = torch.linalg.inv(stains)
+        inverse = torch.linalg.inv(STAINS)
         matrix = torch.einsum(
-            'ij,bj,jk->bik', inverse, self.stain_scale, stains
+            'ij,bj,jk->bik', inverse, self.stain_scale, STAINS
         )
-        vector = torch.einsum('bj,jk->bk', self.stain_shift, stains)
+        vector = torch.einsum('bj,jk->bk', self.stain_shift, STAINS)
         density = -torch.log(images.clamp_min(1 / 256))
         changed = torch.einsum('bchw,bck->bkhw', density, matrix)
         changed = changed + vector[:, :, None, None]
