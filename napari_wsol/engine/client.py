@@ -22,13 +22,16 @@ from napari_wsol.engine.messages import (
     Envelope,
     Event,
     Failed,
+    Look,
     Ready,
     Request,
     Shutdown,
+    Steer,
 )
 from napari_wsol.engine.process import EngineProcess
 from napari_wsol.engine.session import Job, Session
 from napari_wsol.settings import cache_folder
+from napari_wsol.slides.geometry import Box
 from napari_wsol.training.steering import Wish
 
 if TYPE_CHECKING:
@@ -163,18 +166,25 @@ class EngineClient:
                 self._stop(self._jobs[job])
 
     def steer(self, job: int, what: Wish) -> bool:
-        """Pause a training, go on with it, or finish it early.
+        """Pause a job, go on with it, or finish a training early.
 
         Returns
         -------
         bool
             Whether the job runs, so that the engine could be told.
         """
+        return self._tell(Steer(job, what))
+
+    def look(self, job: int, box: Box | None) -> bool:
+        """Say what part of its image someone looks at; as ``steer``."""
+        return self._tell(Look(job, box))
+
+    def _tell(self, message: Steer | Look) -> bool:
         with self._lock:
             return (
                 self._session is not None
-                and job in self._jobs
-                and self._session.steer(self._jobs[job], what)
+                and message.job in self._jobs
+                and self._session.tell(self._jobs[message.job], message)
             )
 
     def close(self, patience: float = 2.0) -> None:

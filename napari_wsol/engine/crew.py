@@ -14,6 +14,7 @@ from pathlib import Path
 from napari_wsol.engine.blocks import BlockService
 from napari_wsol.engine.client import PLUGIN_JOBS, EngineClient
 from napari_wsol.engine.messages import Event, Request, TrainRequest
+from napari_wsol.slides.geometry import Box
 from napari_wsol.training.steering import Wish
 
 
@@ -90,8 +91,12 @@ class EngineCrew:
         self.trainer.cancel(job)
 
     def steer(self, job: int, what: Wish) -> bool:
-        """Pause a training, go on or finish; as ``EngineClient.steer``."""
-        return self.trainer.steer(job, what)
+        """Pause a job, go on or finish; as ``EngineClient.steer``."""
+        return self.trainer.steer(job, what) or self.at_hand.steer(job, what)
+
+    def look(self, job: int, box: Box | None) -> bool:
+        """Say what someone looks at; as ``EngineClient.look``."""
+        return self.at_hand.look(job, box)
 
     def close(self, patience: float = 2.0) -> None:
         """End both engines; jobs that are left end as cancelled.

@@ -10,7 +10,7 @@ import functools
 import hashlib
 import math
 import platform
-from collections import OrderedDict
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ from napari_wsol.engine.messages import (
     BudgetRequest,
     DescribeDevices,
     Devices,
+    Earlier,
+    EarlierRequest,
     Explained,
     ExplainRequest,
     FileImage,
@@ -37,14 +39,13 @@ from napari_wsol.engine.messages import (
 )
 from napari_wsol.engine.server import JobContext, JobEvents, JobRegistry
 from napari_wsol.errors import BadInputError
+from napari_wsol.inference.shelf import Shelf
+from napari_wsol.models.warm import WarmModels
 
 if TYPE_CHECKING:
     from napari_wsol.engine.messages import ImageSource
-    from napari_wsol.models.loading import LoadedModel
     from napari_wsol.slides.pixel_size import PixelSize
     from napari_wsol.slides.slide import Slide
-
-MODELS_KEPT = 2
 
 MOST_WEIGHED = 500
 """Regions, the largest ones, of which is asked whether they matter."""
@@ -56,61 +57,49 @@ MOST_HASHED = 64_000_000
 HASHED_ROWS = 1024
 
 
-class WarmModels:
-    """The models used last, kept loaded.
-
-    A model is loaded again where its card, which holds the hash of its
-    weights, was changed.
-    """
-
-    def __init__(self, kept: int = MODELS_KEPT) -> None:
-        self._kept = kept
-        self._models: OrderedDict[tuple[str, str], LoadedModel] = OrderedDict()
-
-    def get(self, path: str) -> LoadedModel:
-        """The model in a folder, loaded where it is not yet.
-
-        Raises
-        ------
-        BadInputError
-            Where the folder holds no usable model.
-        """
-        from napari_wsol.models.folder import read_folder
-        from napari_wsol.models.loading import load_model
-
-        folder = read_folder(Path(path))
-        card = folder.card.model_dump_json().encode()
-        key = (str(folder.path), hashlib.sha256(card).hexdigest())
-        if key not in self._models:
-            self._models[key] = load_model(folder)
-        self._models.move_to_end(key)
-        while len(self._models) > self._kept:
-            self._models.popitem(last=False)
-        return self._models[key]
-
-
 _models = WarmModels()
 
 
 def predict(request: PredictRequest, context: JobContext) -> JobEvents:
-    """Run a model over an image."""
-    from napari_wsol.inference.predicting import predict as predict_slide
+    """Run a model over an image, or find what an earlier run left."""
+    from napari_wsol.inference.job import make_job
+    from napari_wsol.inference.predicting import run
 
+    if context.view.box is None:
+        context.view.box = request.view
+    shelf = Shelf(Path(request.results))
     slide = _open(request.image, request.pixel_size, context)
     try:
-        prediction = yield from predict_slide(
-            slide,
-            _models.get(request.model),
-            Path(request.store),
-            request.settings,
-            cancelled=context.cancelled,
-            threads=context.threads,
-            fingerprint_of_image=_content(slide),
-        )
+        model = _models.get(request.model)
+        job = make_job(slide, model, Path(), request.settings, _content(slide))
+        with shelf.place(job.fingerprint) as place:
+            prediction = yield from run(
+                replace(job, target=place),
+                cancelled=context.cancelled,
+                threads=context.threads,
+                view=context.view,
+            )
+        shelf.keep(prediction)
+        _tidy(request.results)
     finally:
         slide.close()
         _give_back_memory()
     return Finished(request.job, prediction)
+
+
+def find_earlier(request: EarlierRequest, context: JobContext) -> JobEvents:
+    """Say whether the result of a run is kept."""
+    from napari_wsol.inference.job import make_job
+
+    yield from ()
+    slide = _open(request.image, request.pixel_size, context)
+    try:
+        model = _models.get(request.model)
+        job = make_job(slide, model, Path(), request.settings, _content(slide))
+    finally:
+        slide.close()
+    kept = Shelf(Path(request.results)).kept(job.fingerprint)
+    return Earlier(request.job, *kept)
 
 
 def train(request: TrainRequest, context: JobContext) -> JobEvents:
@@ -303,6 +292,12 @@ def _open(
     )
 
 
+@functools.cache
+def _tidy(results: str) -> None:
+    """Make room on the shelf, once for each engine."""
+    Shelf(Path(results)).tidy()
+
+
 def _give_back_memory() -> None:
     """Leave to other programs what was kept for speed during the job."""
     import torch
@@ -334,6 +329,7 @@ def _content(slide: Slide) -> str | None:
 JOBS = JobRegistry(
     {
         PredictRequest: predict,
+        EarlierRequest: find_earlier,
         TrainRequest: train,
         SuggestRequest: suggest,
         JudgeRequest: judge,

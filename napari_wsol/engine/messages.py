@@ -5,8 +5,8 @@ block service of ``engine.blocks``. A request carries the number of its job
 (``EngineClient.next_job``); each event of that job travels in an ``Envelope``
 with the same number, which the client takes off again.
 
-A job gives any number of ``Progress``, ``ChunkDone`` and, where it trains,
-``TrainingStep``, then exactly one of ``CLOSING``.
+A job gives any number of ``Progress``, ``Begun``, ``ChunkDone`` and, where it
+trains, ``TrainingStep``, then exactly one of ``CLOSING``.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from napari_wsol.inference.explanation import Explanation
 from napari_wsol.inference.settings import (
+    Begun,
     ChunkDone,
     Prediction,
     PredictionSettings,
     Progress,
 )
+from napari_wsol.slides.geometry import Box
 from napari_wsol.slides.pixel_size import PixelSize
 from napari_wsol.training.reports import (
     EpochFigures,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     'CLOSING',
+    'Begun',
     'BudgetFound',
     'BudgetRequest',
     'Cancel',
@@ -51,6 +54,8 @@ __all__ = [
     'Closing',
     'DescribeDevices',
     'Devices',
+    'Earlier',
+    'EarlierRequest',
     'Envelope',
     'EpochFigures',
     'Event',
@@ -64,6 +69,7 @@ __all__ = [
     'JudgeRequest',
     'Judged',
     'Judgement',
+    'Look',
     'Paused',
     'PredictRequest',
     'Prediction',
@@ -121,13 +127,37 @@ class Request(Protocol):
 
 @dataclass(frozen=True)
 class PredictRequest:
-    """Run a model over an image; answered by Progress, ChunkDone, Finished."""
+    """Run a model over an image; answered by Begun, ChunkDone, Finished.
+
+    Parameters
+    ----------
+    results
+        Folder in which results are kept; what is there is not made again.
+    view
+        What is looked at, to begin with; ``Look`` says what later.
+    """
 
     job: int
     image: ImageSource
     pixel_size: PixelSize | None
     model: str
-    store: str
+    results: str
+    settings: PredictionSettings
+    view: Box | None = None
+
+
+@dataclass(frozen=True)
+class EarlierRequest:
+    """Ask for a result that is kept; answered by ``Earlier``.
+
+    Parameters are those of ``PredictRequest``.
+    """
+
+    job: int
+    image: ImageSource
+    pixel_size: PixelSize | None
+    model: str
+    results: str
     settings: PredictionSettings
 
 
@@ -278,14 +308,25 @@ class Cancel:
 
 @dataclass(frozen=True)
 class Steer:
-    """What a training is to do from now on.
+    """What a running job is to do from now on.
 
     ``pause`` frees the processor within a step and keeps the memory;
-    ``finish`` ends after the running epoch and keeps what there is.
+    ``finish`` ends a training after its epoch and keeps what there is.
     """
 
     job: int
     what: Wish
+
+
+@dataclass(frozen=True)
+class Look:
+    """What part of its image someone looks at while a job runs.
+
+    ``box`` is in level-0 pixels; None where nothing of it is in view.
+    """
+
+    job: int
+    box: Box | None
 
 
 @dataclass(frozen=True)
@@ -314,6 +355,24 @@ class Finished:
 
     job: int
     result: Prediction
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """Whether a run would find its result, or a part of it, already there.
+
+    Parameters
+    ----------
+    finished
+        Whether all of it is there.
+    when
+        Seconds since the epoch at which it was written; None where there is
+        nothing.
+    """
+
+    job: int
+    finished: bool
+    when: float | None
 
 
 @dataclass(frozen=True)
@@ -404,6 +463,7 @@ Closing = (
     | Failed
     | Cancelled
     | Devices
+    | Earlier
     | Trained
     | Suggested
     | Judged
@@ -411,13 +471,14 @@ Closing = (
     | BudgetFound
     | Explained
 )
-Event = Progress | ChunkDone | TrainingStep | Closing
+Event = Begun | Progress | ChunkDone | TrainingStep | Closing
 
 CLOSING = (
     Finished,
     Failed,
     Cancelled,
     Devices,
+    Earlier,
     Trained,
     Suggested,
     Judged,

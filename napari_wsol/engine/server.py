@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from napari_wsol.engine.blocks import BlockReader
 from napari_wsol.engine.messages import (
+    Begun,
     Cancel,
     Cancelled,
     ChunkDone,
@@ -21,6 +22,7 @@ from napari_wsol.engine.messages import (
     Envelope,
     Event,
     Failed,
+    Look,
     Paused,
     Progress,
     Ready,
@@ -31,6 +33,7 @@ from napari_wsol.engine.messages import (
     TrainingStep,
 )
 from napari_wsol.errors import CancelledError, WsolError
+from napari_wsol.inference.view_first import View
 from napari_wsol.training.steering import Steering
 
 if TYPE_CHECKING:
@@ -56,17 +59,20 @@ class JobContext:
     threads
         How many threads the job may compute with.
     steering
-        What the user wants of a training meanwhile.
+        What the user wants of the job meanwhile.
+    view
+        What part of the job's image the user looks at.
     """
 
     cancelled: Callable[[], bool]
     blocks: BlockReader
     threads: int
     steering: Steering
+    view: View
 
 
 JobEvents: TypeAlias = Generator[
-    Progress | ChunkDone | TrainingStep, None, Closing
+    Begun | Progress | ChunkDone | TrainingStep, None, Closing
 ]
 Job: TypeAlias = Callable[[Any, JobContext], JobEvents]
 
@@ -107,7 +113,7 @@ class EngineServer:
         self._blocks = blocks
         self._threads = threads
         self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
-        self._steering: dict[int, Steering] = {}
+        self._contexts: dict[int, JobContext] = {}
         self._cancelled: set[int] = set()
         self._closing = threading.Event()
 
@@ -138,8 +144,11 @@ class EngineServer:
                     case Cancel(job):
                         self._cancelled.add(job)
                     case Steer(job, what):
-                        if job in self._steering:
-                            self._steering[job].follow(what)
+                        if job in self._contexts:
+                            self._contexts[job].steering.follow(what)
+                    case Look(job, box):
+                        if job in self._contexts:
+                            self._contexts[job].view.box = box
                     case _:
                         self._prepare(message)
         except (EOFError, OSError):
@@ -160,7 +169,13 @@ class EngineServer:
         def announce(paused: bool) -> None:
             self._send(job, Paused(paused))
 
-        self._steering[job] = Steering(cancelled, announce)
+        self._contexts[job] = JobContext(
+            cancelled,
+            self._blocks,
+            self._threads,
+            Steering(cancelled, announce),
+            View(),
+        )
         self._requests.put(request)
 
     def _warm_up(self) -> None:
@@ -199,19 +214,18 @@ class EngineServer:
                 traceback.format_exc(),
             )
         finally:
-            del self._steering[job]
+            del self._contexts[job]
         return closing
 
     def _relay(self, request: Request) -> Closing:
         """Run a job and send its events on, progress not too often."""
         job = request.job
-        steering = self._steering[job]
-        cancelled = steering.cancelled
-        context = JobContext(cancelled, self._blocks, self._threads, steering)
+        context = self._contexts[job]
         events = self._registry.jobs[type(request)](request, context)
         told: object = None
         told_at = 0.0
-        while not cancelled():
+        while not context.cancelled():
+            context.steering.hold()
             try:
                 event = next(events)
             except StopIteration as end:

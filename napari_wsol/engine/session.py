@@ -14,11 +14,11 @@ from napari_wsol.engine.messages import (
     Cancel,
     Envelope,
     Event,
+    Look,
     Ready,
     Steer,
 )
 from napari_wsol.engine.process import EngineProcess
-from napari_wsol.training.steering import Wish
 
 if TYPE_CHECKING:
     from napari_wsol.engine.door import Hello, Link
@@ -114,11 +114,9 @@ class Session:
         job.deadline.daemon = True
         job.deadline.start()
 
-    def steer(self, job: Job, what: Wish) -> bool:
+    def tell(self, job: Job, message: Steer | Look) -> bool:
         """Tell the process about its job; whether it could be told."""
-        return self.running is job and self.send(
-            pickle.dumps(Steer(job.number, what))
-        )
+        return self.running is job and self.send(pickle.dumps(message))
 
     def listen(
         self, link: Link, take: Callable[[Ready | Envelope], None]

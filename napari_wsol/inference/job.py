@@ -13,8 +13,8 @@ from napari_wsol.inference.devices import resolve_device, resolve_precision
 from napari_wsol.inference.fingerprint import fingerprint, image_identity
 from napari_wsol.inference.grid import CORE_MULTIPLE, Grid, make_grid
 from napari_wsol.inference.layout import StoreSpec
-from napari_wsol.inference.settings import PredictionSettings
-from napari_wsol.inference.target import Target
+from napari_wsol.inference.settings import Prediction, PredictionSettings
+from napari_wsol.inference.target import Target, describe
 from napari_wsol.models.card import ModelCard
 from napari_wsol.models.loading import LoadedModel
 from napari_wsol.slides.geometry import Box
@@ -46,6 +46,27 @@ class Job:
     identity: str
     grid: Grid
     boxes: Area
+
+    @property
+    def fingerprint(self) -> str:
+        """Names everything that the maps depend on."""
+        size, settings = self.pixel_size, self.settings
+        return fingerprint(
+            {
+                'format': _FORMAT,
+                'image': self.identity,
+                'model': self.model.sha256,
+                'grid': self.grid,
+                'boxes': self.boxes.boxes,
+                'tissue_only': settings.tissue_only,
+                'map': settings.map,
+                'classify': settings.classify,
+                'threshold': self.threshold,
+                'device': self.device.type,
+                'precision': self.precision,
+                'pixel_size': None if size is None else (size.y, size.x),
+            }
+        )
 
 
 def make_job(
@@ -141,21 +162,40 @@ def store_spec(job: Job, batch: int) -> StoreSpec:
         classes=network.class_channels if job.settings.classify else 0,
         labels=labels,
         pixel_size=None if size is None else (size.y, size.x),
-        fingerprint=fingerprint(
-            {
-                'format': _FORMAT,
-                'image': job.identity,
-                'model': job.model.sha256,
-                'grid': job.grid,
-                'boxes': job.boxes.boxes,
-                'tissue_only': job.settings.tissue_only,
-                'map': job.settings.map,
-                'classify': job.settings.classify,
-                'threshold': job.threshold,
-                'device': job.device.type,
-                'precision': job.precision,
-                'pixel_size': None if size is None else (size.y, size.x),
-            }
-        ),
+        fingerprint=job.fingerprint,
         batch=batch,
+    )
+
+
+def prospect(job: Job) -> Prediction:
+    """What is known of the result before the run."""
+    card, size = job.model.card, job.pixel_size
+    step_y, step_x = job.grid.map_step
+    return Prediction(
+        image=job.slide.name,
+        store=describe(job.target),
+        model=card.name,
+        model_hash=job.model.sha256,
+        classes=card.classes,
+        roi_classes=card.roi_classes,
+        class_probabilities=None,
+        entropy_image=None,
+        entropy_foreground=None,
+        entropy_background=None,
+        foreground_fraction=0.0,
+        foreground_mm2=None,
+        tissue_fraction=None,
+        threshold=job.threshold,
+        mpp=None if size is None else size.mpp,
+        mpp_source='' if size is None else size.source,
+        model_mpp=card.mpp,
+        step_y=step_y,
+        step_x=step_x,
+        origin_y=0.0,
+        origin_x=0.0,
+        device=job.device.type,
+        precision=str(job.precision).removeprefix('torch.'),
+        seconds=0.0,
+        megapixels=0.0,
+        map=job.settings.map,
     )

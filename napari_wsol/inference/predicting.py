@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -13,11 +13,12 @@ from napari_wsol.inference.area import Area, contributors, plan
 from napari_wsol.inference.class_maps import FeatureCells, features_look
 from napari_wsol.inference.forward import Forward, localizer_look
 from napari_wsol.inference.grid import Grid, Tile
-from napari_wsol.inference.job import Job, make_job, store_spec
+from napari_wsol.inference.job import Job, make_job, prospect, store_spec
 from napari_wsol.inference.memory import plan_batch
 from napari_wsol.inference.outcome import notes_on, outcome
 from napari_wsol.inference.pace import Pace
 from napari_wsol.inference.settings import (
+    Begun,
     ChunkDone,
     Prediction,
     PredictionSettings,
@@ -26,13 +27,14 @@ from napari_wsol.inference.settings import (
 from napari_wsol.inference.store import open_store
 from napari_wsol.inference.streaming import stream
 from napari_wsol.inference.target import Target
+from napari_wsol.inference.view_first import TileQueue, View
 from napari_wsol.inference.writing import Writer
 from napari_wsol.models.loading import LoadedModel
 from napari_wsol.slides.slide import Slide
 from napari_wsol.slides.tissue import tissue_mask
 
-Events = Generator[Progress | ChunkDone, None, Prediction]
-Order = Callable[[Sequence[Tile]], Iterable[Tile]]
+Event = Begun | Progress | ChunkDone
+Events = Generator[Event, None, Prediction]
 
 
 def predict(
@@ -44,7 +46,7 @@ def predict(
     cancelled: Callable[[], bool] = lambda: False,
     threads: int | None = None,
     fingerprint_of_image: str | None = None,
-    order: Order = iter,
+    view: View | None = None,
 ) -> Events:
     """Run a model over an image, tile by tile, into an OME-Zarr store.
 
@@ -62,15 +64,16 @@ def predict(
     fingerprint_of_image
         Names the image's content where its file does not (an image in
         memory); without one such a run cannot be resumed.
-    order
-        Gives the tiles in the order in which to run them. The maps do not
-        depend on it.
+    view
+        What someone looks at meanwhile: computed first, and shown before its
+        neighbours are. The maps do not depend on it.
 
     Yields
     ------
-    Progress, ChunkDone
-        A chunk may be told twice: as a preview (without class maps), and
-        once its neighbours are blended in.
+    Begun, Progress, ChunkDone
+        ``Begun`` once, as soon as there is a store to look into. A chunk
+        that is looked at may be told twice: as a preview (without class
+        maps), and once its neighbours are blended in.
 
     Returns
     -------
@@ -98,16 +101,19 @@ def predict(
         settings or PredictionSettings(),
         fingerprint_of_image,
     )
-    return _run(job, cancelled, threads, order)
+    return run(job, cancelled=cancelled, threads=threads, view=view)
 
 
-def _run(
+def run(
     job: Job,
-    cancelled: Callable[[], bool],
-    threads: int | None,
-    order: Order,
+    *,
+    cancelled: Callable[[], bool] = lambda: False,
+    threads: int | None = None,
+    view: View | None = None,
 ) -> Events:
+    """Do a job; as ``predict``, which makes and does it."""
     started = time.perf_counter()
+    view = view or View()
     grid, settings = job.grid, job.settings
     area = job.boxes
     if settings.tissue_only:
@@ -123,7 +129,7 @@ def _run(
             batch=settings.batch
             or plan_batch(job.device, grid.input_shape, len(planned)),
         )
-        run = partial(
+        streamed = partial(
             stream,
             job.slide,
             grid,
@@ -132,19 +138,24 @@ def _run(
             readers=threads,
         )
         store = open_store(job.target, store_spec(job, forward.batch))
+        yield Begun(prospect(job))
         first_batch = forward.batch = store.batch
         chunks = sorted(set(planned) - store.done())
         resumed = len(chunks) < len(planned)
         if settings.map != 'localizer' and chunks:
             cells = FeatureCells(job, area, planned)
             forward.look = features_look
+            looked = TileQueue(grid, planned)
             yield from _with_progress(
-                run(planned, cells.gather), grid, planned, 'First look'
+                streamed(looked, cells.gather), grid, planned, 'First look'
             )
             forward.look = cells.look(settings.map, classify=settings.classify)
         tiles = contributors(grid, planned, chunks)
-        writer = Writer(grid, area, store, job.threshold, planned, chunks)
-        yield from _with_progress(run(order(tiles), writer.write), grid, tiles)
+        queue = TileQueue(grid, tiles, view)
+        writer = Writer(
+            grid, area, store, job.threshold, planned, chunks, view
+        )
+        yield from _with_progress(streamed(queue, writer.write), grid, tiles)
     store.finish()
     return outcome(
         job,

@@ -97,6 +97,12 @@ class Prediction:
         Of each class, with the foreground hidden.
     map
         Where the probability comes from, as in ``PredictionSettings``.
+    n_fields, n_top_fields
+        Fields of the slide that hold enough tissue, and how many of them are
+        the top ones (``inference.fields``).
+    top_probabilities
+        Of each class, its mean over the top fields; they need not add up to
+        1. None where there are no fields.
     """
 
     image: str
@@ -127,3 +133,17 @@ class Prediction:
     notes: tuple[str, ...] = ()
     background_probabilities: tuple[float, ...] | None = None
     map: MapChoice = 'localizer'
+    n_fields: int = 0
+    n_top_fields: int = 0
+    top_probabilities: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The store of a run is there and fills from now on.
+
+    ``prediction`` holds what is known before the run: figures are missing,
+    areas are 0.
+    """
+
+    prediction: Prediction

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from napari_wsol.errors import CancelledError
@@ -12,6 +12,7 @@ from napari_wsol.inference.forward import Answers, Forward
 from napari_wsol.inference.grid import Grid, Tile
 from napari_wsol.inference.reading import read_tile
 from napari_wsol.inference.settings import ChunkDone
+from napari_wsol.inference.view_first import TileQueue
 from napari_wsol.slides.slide import RGB, Slide
 
 Write = Callable[[Sequence[Tile], Sequence[Answers], int], list[ChunkDone]]
@@ -26,19 +27,22 @@ def stream(
     slide: Slide,
     grid: Grid,
     forward: Forward,
-    tiles: Iterable[Tile],
+    queue: TileQueue,
     write: Write,
     *,
     cancelled: Callable[[], bool],
     readers: int | None = None,
 ) -> Iterator[Step]:
-    """Run tiles in the given order; memory holds a few batches at a time.
+    """Run tiles, the most wanted first; memory holds a few batches at a time.
 
     Threads read and resample ahead, the caller's thread runs the network,
     one thread writes. All have ended when this generator has.
 
     Parameters
     ----------
+    queue
+        Empty when the generator has ended by itself. What was read ahead of
+        tiles that are no longer among the next ones is dropped.
     write
         Called in the writing thread with the tiles of a batch, their answers
         and the batch size; gives the chunks that can be shown.
@@ -58,35 +62,32 @@ def stream(
     count = min(MOST_READERS, readers or os.cpu_count() or 1)
     reading = ThreadPoolExecutor(count, 'wsol-read')
     writing = ThreadPoolExecutor(1, 'wsol-write')
-    reads: deque[tuple[Tile, Future[RGB]]] = deque()
+    reads: dict[Tile, Future[RGB]] = {}
     writes: deque[Future[list[ChunkDone]]] = deque()
-    waiting = iter(tiles)
 
     def read_ahead() -> None:
-        while len(reads) < 2 * forward.batch + count:
-            tile = next(waiting, None)
-            if tile is None:
-                return
-            future = reading.submit(read_tile, slide, grid, tile)
-            reads.append((tile, future))
+        wanted = queue.first(2 * forward.batch + count)
+        for tile in reads.keys() - set(wanted):
+            reads.pop(tile).cancel()
+        for tile in wanted:
+            if tile not in reads:
+                reads[tile] = reading.submit(read_tile, slide, grid, tile)
 
     def written(most: int) -> Iterator[ChunkDone]:
         while writes and (len(writes) > most or writes[0].done()):
             yield from writes.popleft().result()
 
     try:
-        read_ahead()
-        while reads:
+        while len(queue):
             if cancelled():
                 raise CancelledError('Stopped. What is done so far is kept.')
-            size = min(forward.batch, len(reads))
-            batch = [reads.popleft() for _ in range(size)]
-            pixels = [future.result() for _, future in batch]
             read_ahead()
-            ran = [tile for tile, _ in batch]
-            answers = forward(ran, pixels)
-            writes.append(writing.submit(write, ran, answers, forward.batch))
-            yield ran, list(written(WRITES_AHEAD))
+            batch = queue.take(forward.batch)
+            pixels = [reads.pop(tile).result() for tile in batch]
+            read_ahead()
+            answers = forward(batch, pixels)
+            writes.append(writing.submit(write, batch, answers, forward.batch))
+            yield batch, list(written(WRITES_AHEAD))
         yield (), list(written(0))
     finally:
         reading.shutdown(wait=True, cancel_futures=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
+from math import inf
 
 from napari_wsol.inference.area import Area
 from napari_wsol.inference.blending import Blender, Floats
@@ -14,16 +15,17 @@ from napari_wsol.inference.pyramid import Pyramid
 from napari_wsol.inference.settings import ChunkDone
 from napari_wsol.inference.store import ResultStore
 from napari_wsol.inference.target import writing_to
+from napari_wsol.inference.view_first import View
 
-REFRESH = 2.0
+REFRESH = 0.5
 """Seconds between updates of coarse levels that are not complete yet."""
 
 
 class Writer:
     """Blends answers and writes each chunk as soon as it is whole.
 
-    Where a batch completes no chunk, as in the first row, its tiles are shown
-    as they are, unblended; the chunks take their place later.
+    Tiles that someone looks at are shown as they are, unblended, until their
+    neighbours are there; the chunks take their place then.
 
     Parameters
     ----------
@@ -31,6 +33,8 @@ class Writer:
         Every tile of the run, done ones included.
     chunks
         Those still to be written.
+    view
+        What is looked at.
     """
 
     def __init__(
@@ -41,16 +45,18 @@ class Writer:
         threshold: float,
         planned: Collection[Tile],
         chunks: Collection[Tile],
+        view: View,
     ) -> None:
         self._grid = grid
         self._area = area
         self._store = store
         self._threshold = threshold
+        self._view = view
         self._open = set(chunks)
         self._blender = Blender(grid, planned, chunks)
         self._pyramid = Pyramid(store.levels, planned)
         self._pyramid.restore(set(planned) - self._open)
-        self._refreshed = time.monotonic()
+        self._refreshed = -inf
 
     def write(
         self, tiles: Sequence[Tile], answers: Sequence[Answers], batch: int
@@ -77,17 +83,25 @@ class Writer:
                     self._keep(chunk, blended)
                     whole.append(chunk)
                 waiting.append((tile, patch))
-        previews = []
-        if not whole:
-            previews = [each for each in waiting if each[0] in self._open]
+        previews = [
+            (tile, patch)
+            for tile, patch in waiting
+            if tile in self._open and self._is_seen(tile)
+        ]
         for tile, patch in previews:
             self._show(tile, patch)
         shown = [*whole, *(tile for tile, _ in previews)]
-        if time.monotonic() - self._refreshed > REFRESH:
+        if self._view.box and time.monotonic() - self._refreshed > REFRESH:
             with writing_to(self._store.target):
                 self._pyramid.flush()
             self._refreshed = time.monotonic()
         return [ChunkDone(self._grid.core_box(chunk)) for chunk in shown]
+
+    def _is_seen(self, tile: Tile) -> bool:
+        box = self._view.box
+        return box is not None and bool(
+            box.intersection(self._grid.core_box(tile))
+        )
 
     def _keep(self, chunk: Tile, blended: Floats) -> None:
         wanted = self._area.wanted_map(self._grid, chunk)

@@ -1,4 +1,4 @@
-"""How a training is paused, finished early or cancelled while it runs."""
+"""How a job is paused, finished early or cancelled while it runs."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def _say_nothing(paused: bool) -> None:
 
 
 class Steering:
-    """What a training is to do; one thread steers, another trains.
+    """What a job is to do; one thread steers, another works.
 
     Parameters
     ----------
     cancelled
         Whether it shall stop; asked by ``hold``.
     announce
-        Called with whether the training rests, by the thread that trains.
+        Called with whether the job rests, by the thread that works.
     """
 
     def __init__(
@@ -50,12 +50,12 @@ class Steering:
         self._going.set()
 
     def hold(self) -> None:
-        """Rest as long as the training is paused.
+        """Rest as long as the job is paused.
 
         Raises
         ------
         CancelledError
-            Where the training was cancelled, also while it rests.
+            Where the job was cancelled, also while it rests.
         """
         self._stop_if_cancelled()
         if self._going.is_set():
@@ -71,4 +71,4 @@ class Steering:
 
     def _stop_if_cancelled(self) -> None:
         if self.cancelled():
-            raise CancelledError('The training was cancelled.')
+            raise CancelledError('It was cancelled.')

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.compat import isalive
 from qtpy.QtCore import QObject, Signal
 
-from napari_wsol.engine.messages import CLOSING, Cancelled, Failed, Progress
+from napari_wsol.engine.messages import Cancelled, Failed, Progress
 from napari_wsol.inference.settings import PredictionSettings
 from napari_wsol.slides.geometry import Box
 from napari_wsol.slides.pixel_size import PixelSize
@@ -92,6 +92,8 @@ class CandidateLook(QObject):
             self._session.client,
             image,
             pixel_size,
+            results=self._session.scratch,
+            view=None,
             settings=PredictionSettings(
                 boxes=(box,), tissue_only=False, device=device, classify=False
             ),
@@ -129,12 +131,9 @@ class CandidateLook(QObject):
             self.told.emit(self._problem, 'note')
             return
         name, model = self._todo.pop(0)
-        store = self._session.new_store()
         self._say(name)
         self.running.job = self._run(
-            model=model,
-            store=store,
-            on_event=partial(self._take, self._generation, name, store),
+            model=model, on_event=partial(self._take, self._generation, name)
         )
 
     def _say(self, name: str, how_far: str = '') -> None:
@@ -145,11 +144,7 @@ class CandidateLook(QObject):
             'fine',
         )
 
-    def _take(
-        self, generation: int, name: str, store: Path, event: Any
-    ) -> None:
-        if isinstance(event, (jobs.Found, *CLOSING)):
-            self._session.discard(store)
+    def _take(self, generation: int, name: str, event: Any) -> None:
         if not isalive(self) or generation != self._generation:
             return
         if isinstance(event, Progress) and event.total > 0:

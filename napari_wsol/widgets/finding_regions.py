@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from qtpy.compat import isalive
 from qtpy.QtCore import QObject, Signal
@@ -55,7 +56,7 @@ class FindingRegions(QObject):
             self._session.client,
             shown.result,
             shown.threshold,
-            self._session.new_store().with_suffix('.npz'),
+            self._session.scratch / f'{uuid4().hex}.npz',
             jobs.ImageAtHand.of(shown.source),
             shown.pixel_size,
             shown.model,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     'active_image',
     'box_in_view',
+    'seen_box',
     'stated_pixel_size',
     'usable_images',
 ]
@@ -52,6 +53,19 @@ def active_image(viewer: Viewer) -> Image | None:
     return next(iter(shown or images), None)
 
 
+def seen_box(viewer: Viewer, layer: Image) -> Box | None:
+    """What the canvas shows of an image, in level-0 pixels, if anything."""
+    scene = viewer.scene
+    return visible_box(
+        layer,
+        image_shape(layer),
+        scene.camera.center,
+        scene.camera.zoom,
+        viewer.canvas.size,
+        unit_factor(viewer.layers.units, layer.units),
+    )
+
+
 def box_in_view(viewer: Viewer, layer: Image, side: float) -> Box | None:
     """The middle of what the canvas shows of an image.
 
@@ -69,15 +83,7 @@ def box_in_view(viewer: Viewer, layer: Image, side: float) -> Box | None:
     shape = image_shape(layer)
     if max(shape) <= side:
         return Box(0, 0, *shape)
-    scene = viewer.scene
-    seen = visible_box(
-        layer,
-        shape,
-        scene.camera.center,
-        scene.camera.zoom,
-        viewer.canvas.size,
-        unit_factor(viewer.layers.units, layer.units),
-    )
+    seen = seen_box(viewer, layer)
     if seen is None:
         return None
     height, width = min(seen.height, side), min(seen.width, side)

@@ -13,6 +13,8 @@ import shapely
 from napari.qt.threading import GeneratorWorker, create_worker
 
 from napari_wsol.engine.messages import (
+    Begun,
+    EarlierRequest,
     ExplainRequest,
     Failed,
     Finished,
@@ -29,15 +31,17 @@ from napari_wsol.regions.outlines import Outlines
 from napari_wsol.regions.region import RegionTable
 from napari_wsol.regions.saving import load_regions
 from napari_wsol.slides.arrays import ArraySlide
+from napari_wsol.slides.geometry import Box
 from napari_wsol.slides.pixel_size import PixelSize
 from napari_wsol.slides.refusal import require_brightfield
 from napari_wsol.widgets.images import image_levels, image_path
-from napari_wsol.widgets.maps import ResultMaps, open_maps
+from napari_wsol.widgets.maps import ResultMaps, open_maps, open_stored
 
 __all__ = [
     'Found',
     'ImageAtHand',
     'Job',
+    'Opened',
     'Regions',
     'Running',
     'explain',
@@ -64,6 +68,14 @@ class ImageAtHand:
 @dataclass(frozen=True)
 class Found:
     """A finished prediction and its maps, ready to be shown."""
+
+    result: Prediction
+    maps: ResultMaps
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A prediction that has begun, and its maps, which fill meanwhile."""
 
     result: Prediction
     maps: ResultMaps
@@ -147,8 +159,9 @@ def predict(
     image: ImageAtHand,
     pixel_size: PixelSize | None,
     model: Path,
-    store: Path,
+    results: Path,
     settings: PredictionSettings,
+    view: Box | None,
     on_event: Callable[[Any], object],
 ) -> Job:
     """Run a model over an image of the viewer.
@@ -159,25 +172,54 @@ def predict(
         The session's ``EngineClient``.
     image, pixel_size, model, settings
         What is run over what, how.
-    store
-        Where the maps go; nothing is there yet.
+    results
+        Folder in which results are kept.
+    view
+        What is looked at to begin with.
     on_event
-        As for ``run``; a ``Found`` comes in the place of ``Finished``.
+        As for ``run``; an ``Opened`` comes in the place of ``Begun``, a
+        ``Found`` in the place of ``Finished``.
     """
 
     def events(job: int, source: ImageSource) -> Iterator[Any]:
         require_brightfield(ArraySlide(image.name, image.levels))
         request = PredictRequest(
-            job, source, pixel_size, str(model), str(store), settings
+            job, source, pixel_size, str(model), str(results), settings, view
         )
         for event in client.events(request):
-            if isinstance(event, Finished):
-                yield Found(event.result, open_maps(event.result.store))
-            else:
-                yield event
+            match event:
+                case Begun(result):
+                    yield Opened(result, open_stored(result.store))
+                case Finished(_, result):
+                    yield Found(result, open_maps(result.store))
+                case _:
+                    yield event
 
     return _look(
         client, image, f'localization in {image.name}', events, on_event
+    )
+
+
+def find_earlier(
+    client: Any,
+    image: ImageAtHand,
+    pixel_size: PixelSize | None,
+    model: Path,
+    results: Path,
+    settings: PredictionSettings,
+    on_event: Callable[[Any], object],
+) -> Job:
+    """Ask whether the result of a run is kept; as ``predict``."""
+
+    def events(job: int, source: ImageSource) -> Iterator[Any]:
+        yield from client.events(
+            EarlierRequest(
+                job, source, pixel_size, str(model), str(results), settings
+            )
+        )
+
+    return _look(
+        client, image, f'earlier results of {image.name}', events, on_event
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from napari.utils.notifications import show_error
 from qtpy.compat import isalive
@@ -17,16 +16,22 @@ from napari_wsol.engine.messages import (
     Devices,
     Failed,
 )
-from napari_wsol.inference.settings import PredictionSettings, Progress
+from napari_wsol.inference.settings import (
+    ChunkDone,
+    PredictionSettings,
+    Progress,
+)
 from napari_wsol.slides.geometry import Box
 from napari_wsol.widgets import jobs
-from napari_wsol.widgets.areas import shape_boxes, unit_factor, visible_box
+from napari_wsol.widgets.areas import shape_boxes, unit_factor
 from napari_wsol.widgets.choose_image import ImageChooser
 from napari_wsol.widgets.choose_model import ModelChooser
 from napari_wsol.widgets.dock_form import DockForm
+from napari_wsol.widgets.earlier_results import EarlierResults, Question
 from napari_wsol.widgets.flying import show_only
+from napari_wsol.widgets.follow_view import FollowView
 from napari_wsol.widgets.images import image_shape
-from napari_wsol.widgets.in_view import active_image
+from napari_wsol.widgets.in_view import active_image, seen_box
 from napari_wsol.widgets.overlays import ROLES, Overlays
 from napari_wsol.widgets.project_models import project_models
 from napari_wsol.widgets.result_panel import ResultPanel
@@ -36,14 +41,15 @@ from napari_wsol.widgets.shown_results import ShownResult
 from napari_wsol.widgets.wording import describe_duration
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import napari.viewer
     from napari.layers import Image
 
     from napari_wsol.models.folder import ModelFolder
 
 __all__ = ['LocalizeWidget']
+
+REFRESH_MS = 150
+"""Shortest time between two looks at what was computed meanwhile."""
 
 
 class LocalizeWidget(DockForm):
@@ -66,8 +72,6 @@ class LocalizeWidget(DockForm):
         self._source: Image | None = None
         self._settings = PredictionSettings()
         self._overlays: Overlays | None = None
-        self._unfinished: WeakKeyDictionary[Image, Path] = WeakKeyDictionary()
-        self._shown: WeakKeyDictionary[Image, Path] = WeakKeyDictionary()
         self._threshold: float | None = None
         self._offered: list[tuple[str, ModelFolder]] = []
         preferences = self._session.preferences
@@ -82,12 +86,28 @@ class LocalizeWidget(DockForm):
         self.model.changed.connect(self._take_model)
         self.panel.run.connect(self.run)
         self.panel.cancel.connect(self.cancel)
+        self.panel.held.connect(self._hold)
         self.result.threshold_changed.connect(self._take_threshold)
         self.result.shown_changed.connect(self._show_layer)
+        self._earlier = EarlierResults(
+            self._session.client,
+            self._session.results_folder,
+            self._question,
+            self,
+        )
+        self._earlier.told.connect(self.panel.remark)
+        self.image.changed.connect(self._earlier.ask)
+        self.panel.changed.connect(self._earlier.ask)
         self._take_model()
         self._session.results.threshold_changed.connect(self._follow_threshold)
         self._running = jobs.Running()
-        self._session.attach(self, self._running.stop)
+        self._follow = FollowView(self._viewer, self._look, self)
+        self._fresh = QTimer(self)
+        self._fresh.setSingleShot(True)
+        self._fresh.setInterval(REFRESH_MS)
+        self._fresh.timeout.connect(self._refresh)
+        running, earlier = self._running, self._earlier.running
+        self._session.attach(self, lambda: (running.stop(), earlier.stop()))
         jobs.run(
             self._session.client,
             'looking for devices',
@@ -129,15 +149,9 @@ class LocalizeWidget(DockForm):
         if not layer.visible:
             show_only(self._viewer, layer)
         self._source, self._model = layer, model.path
-        self._store = (
-            self._unfinished.pop(layer, None) or self._session.new_store()
-        )
-        self._settings = PredictionSettings(
-            boxes=boxes,
-            tissue_only=self.panel.tissue_only,
-            threshold=self._threshold,
-            device=self.panel.device,
-        )
+        self._settings = self._chosen_settings(boxes)
+        self._earlier.stop()
+        self._follow.follow(layer if self.panel.begins_in_view else None)
         self.panel.begin(
             'Starting...'
             if self.engine_is_ready
@@ -148,8 +162,9 @@ class LocalizeWidget(DockForm):
             jobs.ImageAtHand.of(layer),
             self.image.pixel_size,
             model.path,
-            self._store,
+            self._session.results_folder,
             self._settings,
+            self._follow.box,
             self._take_event,
         )
 
@@ -169,19 +184,38 @@ class LocalizeWidget(DockForm):
             self.model.offer(found)
             self.model.blockSignals(False)
 
+    def _question(self) -> Question | None:
+        """What an earlier result would be of."""
+        layer, model = self.image.layer, self.model.model
+        if (
+            layer is None
+            or model is None
+            or self.is_running
+            or self.panel.where != 'image'
+            or self.image.advice.kind == 'stop'
+            or self._session.results.of(layer) is not None
+        ):
+            return None
+        return (
+            jobs.ImageAtHand.of(layer),
+            self.image.pixel_size,
+            model.path,
+            self._chosen_settings(()),
+        )
+
+    def _chosen_settings(self, boxes: tuple[Box, ...]) -> PredictionSettings:
+        return PredictionSettings(
+            boxes=boxes,
+            tissue_only=self.panel.tissue_only,
+            threshold=self._threshold,
+            device=self.panel.device,
+        )
+
     def _boxes(self, layer: Image) -> tuple[Box, ...] | None:
         """Where to work; None, with a message, where there is no place."""
         shape = image_shape(layer)
         if self.panel.where == 'view':
-            scene = self._viewer.scene
-            box = visible_box(
-                layer,
-                shape,
-                scene.camera.center,
-                scene.camera.zoom,
-                self._viewer.canvas.size,
-                unit_factor(self._viewer.layers.units, layer.units),
-            )
+            box = seen_box(self._viewer, layer)
             if box is None:
                 self.panel.end(f'"{layer.name}" is not in view.', 'note')
             return None if box is None else (box,)
@@ -207,20 +241,44 @@ class LocalizeWidget(DockForm):
         return boxes or None
 
     def _take_event(self, event: Any) -> None:
-        if isinstance(event, Progress):
-            self.panel.show_progress(event)
-        elif isinstance(event, jobs.Found):
-            self._running.job = None
-            self._show(event)
-        elif isinstance(event, Failed):
-            self._running.job = None
-            self._unfinished[self._source] = self._store
-            self.panel.end(event.message, 'stop', event.details)
-            show_error(event.message)
-        elif isinstance(event, Cancelled):
-            self._running.job = None
-            self._unfinished[self._source] = self._store
-            self.panel.end('Stopped.')
+        match event:
+            case Progress():
+                self.panel.show_progress(event)
+            case ChunkDone():
+                if not self._fresh.isActive():
+                    self._fresh.start()
+            case jobs.Opened():
+                self._open(event)
+            case jobs.Found():
+                self._end()
+                self._show(event)
+            case Failed():
+                self._end()
+                self.panel.end(event.message, 'stop', event.details)
+                show_error(event.message)
+            case Cancelled():
+                self._end()
+                self.panel.end('Stopped. Run goes on where it was.')
+
+    def _end(self) -> None:
+        self._running.job = None
+        self._follow.follow(None)
+        self._fresh.stop()
+
+    def _hold(self, paused: bool) -> None:
+        if self._running.job is not None:
+            self._session.client.steer(
+                self._running.job.number, 'pause' if paused else 'go on'
+            )
+
+    def _look(self, box: Box | None) -> None:
+        if self._running.job is not None:
+            self._session.client.look(self._running.job.number, box)
+
+    def _refresh(self) -> None:
+        """Show what was written since the last time."""
+        if self._running.job is not None and self._overlays is not None:
+            self._overlays.refresh()
 
     def _take_devices(self, event: Any) -> None:
         if isinstance(event, Devices):
@@ -229,6 +287,7 @@ class LocalizeWidget(DockForm):
     def _take_model(self) -> None:
         self._threshold = None
         self.image.set_card(self.model.card)
+        self._earlier.ask()
 
     def _take_threshold(self, threshold: float) -> None:
         self._threshold = threshold
@@ -241,6 +300,27 @@ class LocalizeWidget(DockForm):
             self._threshold = self._overlays.threshold
             self.result.set_threshold(self._threshold)
 
+    def _open(self, opened: jobs.Opened) -> None:
+        """Put up the layers, which fill while the model runs."""
+        if self._source in self._viewer.layers:
+            self._session.results.remove(self._source)
+            self.result.hide()
+            self._put(opened)
+
+    def _put(self, found: jobs.Opened | jobs.Found) -> None:
+        self._overlays = Overlays(
+            self._viewer,
+            self._source,
+            found.result,
+            found.maps,
+            dataclasses.asdict(self._settings),
+        )
+        for role in ROLES:
+            layer = self._overlays.layer(role)
+            layer.events.visible.connect(self._follow_looks)
+            layer.events.colormap.connect(self._follow_looks)
+        self._follow_looks()
+
     def _show(self, found: jobs.Found) -> None:
         """Put the layers over the image and tell the result."""
         result = found.result
@@ -250,23 +330,8 @@ class LocalizeWidget(DockForm):
                 'shown.',
                 'note',
             )
-            self._session.discard(self._store)
             return
-        self._overlays = Overlays(
-            self._viewer,
-            self._source,
-            result,
-            found.maps,
-            dataclasses.asdict(self._settings),
-        )
-        for role in ROLES:
-            layer = self._overlays.layer(role)
-            layer.events.visible.connect(self._follow_looks)
-            layer.events.colormap.connect(self._follow_looks)
-        self._follow_looks()
-        if self._source in self._shown:
-            self._session.discard(self._shown[self._source])
-        self._shown[self._source] = self._store
+        self._put(found)
         self.result.show_result(result, self._overlays.labels, found.maps.area)
         self._session.results.put(
             ShownResult(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,59 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 
-__all__ = ['MarkedArea', 'ResultMaps', 'mask_levels', 'open_maps']
+Read = Callable[[Any], npt.NDArray[Any]]
+Levels = tuple[Any, ...]
+
+__all__ = [
+    'MarkedArea',
+    'ResultMaps',
+    'StoredMap',
+    'mask_levels',
+    'open_maps',
+    'open_stored',
+]
 
 SMALL = 2**22
-"""Maps with no more pixels than this are held in memory."""
+"""Finished maps with no more pixels than this are held in memory."""
 
 _BINS = 1000
 
-Levels = tuple[Any, ...]
+
+class StoredMap:
+    """A map on the disk, of which is read what is shown, when it is shown.
+
+    Napari takes it for an array. Nothing is kept, so that what a run writes
+    meanwhile is seen.
+
+    Parameters
+    ----------
+    shape, dtype
+        Of the map, ``(H, W)``.
+    read
+        Gives the part for a key of two slices or numbers.
+    """
+
+    ndim = 2
+
+    def __init__(
+        self, shape: tuple[int, int], dtype: npt.DTypeLike, read: Read
+    ) -> None:
+        self.shape = shape
+        self.dtype = np.dtype(dtype)
+        self._read = read
+
+    @property
+    def size(self) -> int:
+        """Number of pixels."""
+        return self.shape[0] * self.shape[1]
+
+    def __getitem__(self, key: Any) -> npt.NDArray[Any]:
+        return self._read(key)
+
+    def __array__(
+        self, dtype: npt.DTypeLike = None, copy: bool | None = None
+    ) -> npt.NDArray[Any]:
+        return np.asarray(self[:, :], dtype)
 
 
 @dataclass(frozen=True)
@@ -62,50 +108,89 @@ def open_maps(store: str | Path) -> ResultMaps:
     Small maps are read and the marked area is counted, so call it where
     waiting is allowed.
     """
+    stored = open_stored(store)
+    area = _area(zarr.open_array(f'{store}/probability/0', mode='r'))
+    return ResultMaps(
+        _at_hand(stored.probability),
+        _at_hand(stored.entropy),
+        None if stored.classes is None else _at_hand(stored.classes),
+        area,
+    )
+
+
+def open_stored(store: str | Path) -> ResultMaps:
+    """The maps of a store that may still be written; nothing is read yet.
+
+    How much is marked is not known.
+    """
     group = zarr.open_group(str(store), mode='r')
-    probability = _levels(group, 'probability')
     classes = None
     if 'class_probability' in group:
-        classes = tuple(
-            (level.argmax(axis=0) + 1).astype(np.uint8)
-            for level in _levels(group, 'class_probability')
-        )
+        classes = tuple(map(_likeliest, _levels(group, 'class_probability')))
     return ResultMaps(
-        probability, _levels(group, 'entropy'), classes, _area(probability[0])
+        tuple(map(_stored, _levels(group, 'probability'))),
+        tuple(map(_stored, _levels(group, 'entropy'))),
+        classes,
+        MarkedArea(np.zeros(_BINS + 1, np.int64)),
     )
 
 
 def mask_levels(maps: ResultMaps, threshold: float) -> Levels:
     """The mask at a threshold: 0 or the class's number, uint8.
 
-    Computed at once for maps in memory, chunk by chunk when shown else.
+    Computed at once for maps in memory, else for what is shown.
     """
-    if maps.classes is None:
-        return tuple(
-            (level >= threshold).astype(np.uint8) for level in maps.probability
-        )
+    classes = maps.classes or (None,) * len(maps.probability)
     return tuple(
-        ((level >= threshold) * classes).astype(np.uint8)
-        for level, classes in zip(maps.probability, maps.classes, strict=True)
+        _mask(level, numbers, threshold)
+        for level, numbers in zip(maps.probability, classes, strict=True)
     )
 
 
-def _levels(group: zarr.Group, name: str) -> Levels:
-    """The arrays of one multiscale image, in memory where they are small."""
+def _mask(probability: Any, classes: Any, threshold: float) -> Any:
+    def read(key: Any) -> npt.NDArray[np.uint8]:
+        marked = (probability[key] >= np.float32(threshold)).astype(np.uint8)
+        return marked if classes is None else marked * classes[key]
+
+    if isinstance(probability, StoredMap):
+        return StoredMap(probability.shape, np.uint8, read)
+    return read(...)
+
+
+def _levels(group: zarr.Group, name: str) -> list[zarr.Array]:
+    """The arrays of one multiscale image."""
     image = group[name]
     attributes = dict(image.attrs)
     multiscales = attributes.get('ome', attributes)['multiscales']
-    arrays = [
-        da.from_zarr(image[entry['path']])
-        for entry in multiscales[0]['datasets']
-    ]
-    if arrays[0].size <= SMALL:
-        return tuple(array.compute() for array in arrays)
-    return tuple(arrays)
+    return [image[entry['path']] for entry in multiscales[0]['datasets']]
 
 
-def _area(probability: Any) -> MarkedArea:
+def _stored(array: zarr.Array) -> StoredMap:
+    return StoredMap(
+        array.shape, array.dtype, lambda key: np.asarray(array[key])
+    )
+
+
+def _likeliest(array: zarr.Array) -> StoredMap:
+    """Number of the likeliest class, of ``(C, H, W)``."""
+    return StoredMap(
+        array.shape[1:],
+        np.uint8,
+        lambda key: (
+            np.asarray(array[slice(None), *key]).argmax(0) + 1
+        ).astype(np.uint8),
+    )
+
+
+def _at_hand(levels: Levels) -> Levels:
+    """All levels in memory, where the finest is small."""
+    if levels[0].size > SMALL:
+        return levels
+    return tuple(np.asarray(level) for level in levels)
+
+
+def _area(probability: zarr.Array) -> MarkedArea:
     """Count pixels per probability, one chunk at a time."""
     edges = np.arange(_BINS + 2) / _BINS
-    counts, _ = da.histogram(da.asarray(probability), bins=edges)
+    counts, _ = da.histogram(da.from_zarr(probability), bins=edges)
     return MarkedArea(counts.compute()[::-1].cumsum()[::-1])

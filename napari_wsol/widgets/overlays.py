@@ -149,6 +149,13 @@ class Overlays:
         mask.data = _layer_data(mask_levels(self._maps, threshold))
         mask.metadata[METADATA]['threshold'] = threshold
 
+    def refresh(self) -> None:
+        """Show what was written since; only what is in view is read."""
+        for role in ROLES:
+            layer = self.layer(role)
+            if layer is not None and layer.visible:
+                layer.refresh(thumbnail=False, highlight=False, extent=False)
+
     def _put(
         self, role: str, levels: tuple[Any, ...], place: dict[str, Any]
     ) -> Layer:

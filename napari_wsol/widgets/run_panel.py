@@ -10,6 +10,7 @@ from qtpy.QtWidgets import (
     QApplication,
     QCheckBox,
     QFormLayout,
+    QHBoxLayout,
     QPushButton,
     QWidget,
 )
@@ -48,6 +49,10 @@ class RunPanel(Section):
 
     run = Signal()
     cancel = Signal()
+    changed = Signal()
+    """Something else is to be run."""
+    held = Signal(bool)
+    """Pause, or go on."""
 
     def __init__(self, viewer: Viewer, device: str) -> None:
         super().__init__('Where')
@@ -65,6 +70,12 @@ class RunPanel(Section):
         self._tissue = QCheckBox('Only where there is tissue')
         self._tissue.setToolTip('Skips empty glass, which is faster.')
         self._tissue.setChecked(True)
+        self._follow = QCheckBox('Begin where I look')
+        self._follow.setToolTip(
+            'What is in view is computed first, then its surroundings; '
+            'moving on changes the order at once.'
+        )
+        self._follow.setChecked(True)
         self._device = compact_combo('Run on', 'What does the computing.')
         self._preferred = device
         self.set_devices(())
@@ -72,6 +83,15 @@ class RunPanel(Section):
         self._button = QPushButton('Run')
         self._button.setMinimumHeight(32)
         self._button.setAutoDefault(True)
+        self._pause = QPushButton('Pause')
+        self._pause.setMinimumHeight(32)
+        self._pause.setCheckable(True)
+        self._pause.setToolTip('Frees the processor; the work waits.')
+        self._pause.toggled.connect(self._hold)
+        self._pause.hide()
+        buttons = QHBoxLayout()
+        buttons.addWidget(self._button, 1)
+        buttons.addWidget(self._pause)
         self._bar = ThinBar()
         self._bar.hide()
         self._message = Message()
@@ -83,15 +103,18 @@ class RunPanel(Section):
             self._where,
             self._shapes,
             self._tissue,
+            self._follow,
             options,
-            self._button,
-            self._bar,
-            self._message,
-            self._details,
         ):
+            self.add(widget)
+        self.body.addLayout(buttons)
+        for widget in (self._bar, self._message, self._details):
             self.add(widget)
         self._where.currentIndexChanged.connect(self.reset_choices)
         self._button.clicked.connect(self._press)
+        self._where.currentIndexChanged.connect(self.changed)
+        self._tissue.toggled.connect(self.changed)
+        self._device.currentIndexChanged.connect(self.changed)
         self.reset_choices()
 
     @property
@@ -112,6 +135,11 @@ class RunPanel(Section):
     @tissue_only.setter
     def tissue_only(self, value: bool) -> None:
         self._tissue.setChecked(value)
+
+    @property
+    def begins_in_view(self) -> bool:
+        """Whether what is in view comes first."""
+        return self._follow.isChecked()
 
     @property
     def progress(self) -> float:
@@ -158,20 +186,29 @@ class RunPanel(Section):
         self._details.hide()
         self._button.setText('Cancel')
         self._button.setEnabled(True)
+        self._pause.setChecked(False)
+        self._pause.setEnabled(True)
+        self._pause.show()
         self._bar.show_work()
         self._bar.show()
         self._message.say(text)
+
+    def remark(self, text: str) -> None:
+        """Say something while nothing runs."""
+        if not self._running:
+            self._message.say(text, 'note' if text else 'fine')
 
     def stopping(self) -> None:
         """Answer at once that the work is being stopped."""
         self._button.setText('Stopping...')
         self._button.setEnabled(False)
+        self._pause.setEnabled(False)
         self._bar.show_work()
         self._message.say('Stopping...')
 
     def show_progress(self, progress: Progress) -> None:
         """Show how far the work is, its speed and the time left."""
-        if not self._button.isEnabled():
+        if not self._button.isEnabled() or self._pause.isChecked():
             return
         self._bar.show_share(progress.done, progress.total)
         self._message.say(describe_progress(progress))
@@ -191,6 +228,7 @@ class RunPanel(Section):
         self._details_text = details
         self._details.setVisible(bool(details))
         self._running = False
+        self._pause.hide()
         self._button.setText('Run')
         self._button.setEnabled(True)
         self._bar.hide()
@@ -198,6 +236,12 @@ class RunPanel(Section):
 
     def _copy_details(self) -> None:
         QApplication.clipboard().setText(self._details_text)
+
+    def _hold(self, paused: bool) -> None:
+        self._pause.setText('Go on' if paused else 'Pause')
+        if self._running:
+            self._message.say('Paused.' if paused else 'Going on...')
+            self.held.emit(paused)
 
     def _press(self) -> None:
         (self.cancel if self._running else self.run).emit()

@@ -35,10 +35,11 @@ tells of its destruction; what is called then must still be whole."""
 
 
 class Session:
-    """The engines, one folder of maps, results and project of the widgets.
+    """The engines, folders, results and project of the widgets.
 
-    Engines and folder last as long as a widget uses them: closing the viewer
-    deletes its widgets, so the engine ends with the viewer at the latest.
+    Engines and scratch folder last as long as a widget uses them: closing the
+    viewer deletes its widgets, so the engine ends with the viewer at the
+    latest.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ class Session:
         self.results = ShownResults()
         self.labelling: Labelling | None = None
         self.ended = False
-        self._stores = (
+        self._scratch = (
             preferences.cache / f'{_prefix()}{os.getpid()}-{uuid.uuid4().hex}'
         )
         self._users = 0
@@ -99,25 +100,25 @@ class Session:
         widget.destroyed.connect(detach)
 
     def _end(self) -> None:
-        """Wait for the engine to end, then remove the maps."""
+        """Wait for the engine to end, then tidy up."""
         self.client.close()
-        shutil.rmtree(self._stores, ignore_errors=True)
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
     def share_labelling(self, labelling: Labelling | None) -> None:
         """Let the other widgets know which project is being labelled."""
         self.labelling = labelling
         self.labelling_changed.emit()
 
-    def new_store(self) -> Path:
-        """A path for the maps of the next job; nothing is there yet."""
-        self._stores.mkdir(parents=True, exist_ok=True)
-        return self._stores / f'{uuid.uuid4().hex}.zarr'
+    @property
+    def scratch(self) -> Path:
+        """A folder for what nobody asks for after this session."""
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        return self._scratch
 
-    def discard(self, store: Path) -> None:
-        """Remove maps that nothing shows any more, without waiting."""
-        threading.Thread(
-            target=shutil.rmtree, args=(store,), kwargs={'ignore_errors': True}
-        ).start()
+    @property
+    def results_folder(self) -> Path:
+        """Where results are kept for the next time."""
+        return self.preferences.cache / 'results'
 
 
 def bare_viewer(viewer: Viewer) -> Viewer:

@@ -47,7 +47,7 @@ class ShownResults:
     """The last result of each image."""
 
     changed = Signal(object)
-    """An image layer has a new result."""
+    """An image layer has a new result, or none any more."""
 
     threshold_changed = Signal(object)
     """The mask over an image layer is cut elsewhere."""
@@ -61,6 +61,11 @@ class ShownResults:
         """Note the result that is now shown over its image."""
         self._results[shown.source] = shown
         self.changed.emit(shown.source)
+
+    def remove(self, image: Layer) -> None:
+        """Forget the result of an image, over which another is made."""
+        if self._results.pop(image, None) is not None:
+            self.changed.emit(image)
 
     def of(self, image: Layer | None) -> ShownResult | None:
         """The result of an image layer, if there is one."""

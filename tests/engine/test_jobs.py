@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -14,14 +15,17 @@ from PIL import Image
 from napari_wsol.engine.client import EngineClient
 from napari_wsol.engine.jobs import WarmModels
 from napari_wsol.engine.messages import (
+    Begun,
     BudgetFound,
     BudgetRequest,
     ChunkDone,
     DescribeDevices,
     Devices,
+    EarlierRequest,
     Failed,
     FileImage,
     Finished,
+    Paused,
     PredictRequest,
     Progress,
     RegionsFound,
@@ -60,15 +64,21 @@ def pixels():
     return coarse.repeat(16, 0).repeat(16, 1)
 
 
-def run(engine, image, model, store):
+def run(engine, image, model, results, **more):
     request = PredictRequest(
-        engine.next_job(), image, HALF, str(model), str(store), SETTINGS
+        engine.next_job(),
+        image,
+        HALF,
+        str(model),
+        str(results),
+        SETTINGS,
+        **more,
     )
     return [event for event in engine.events(request) if event]
 
 
-def probability(store):
-    return zarr.open_group(store, mode='r')['probability/0'][:]
+def probability(end):
+    return zarr.open_group(end.result.store, mode='r')['probability/0'][:]
 
 
 @pytest.mark.slow
@@ -78,6 +88,8 @@ def test_a_file_and_an_image_in_the_viewer_give_the_same_maps(
     file = tmp_path / 'image.png'
     Image.fromarray(pixels).save(file)
     events = run(engine, FileImage(str(file)), light_model, tmp_path / 'a')
+    begun = next(event for event in events if isinstance(event, Begun))
+    assert begun.prediction.store == events[-1].result.store
     assert any(isinstance(event, Progress) for event in events)
     assert any(isinstance(event, ChunkDone) for event in events)
     assert isinstance(events[-1], Finished)
@@ -85,9 +97,7 @@ def test_a_file_and_an_image_in_the_viewer_give_the_same_maps(
     source = engine.blocks.image_source([pixels], name='layer')
     *_, end = run(engine, source, light_model, tmp_path / 'b')
     assert end.result.image == 'layer'
-    np.testing.assert_array_equal(
-        probability(tmp_path / 'a'), probability(tmp_path / 'b')
-    )
+    np.testing.assert_array_equal(probability(events[-1]), probability(end))
 
 
 @pytest.mark.slow
@@ -104,22 +114,90 @@ def test_after_a_crash_the_same_run_goes_on_where_it_stopped(
         str(tmp_path / 'store'),
         SETTINGS,
     )
-    shown = set()
     for event in engine.events(request):
         if isinstance(event, ChunkDone):
-            if event.box in shown:  # told again: now it is in the store
-                os.kill(engine.pid, signal.SIGKILL)
-                break
-            shown.add(event.box)
+            os.kill(engine.pid, signal.SIGKILL)
+            break
     again = engine.blocks.image_source([pixels.copy()], name='layer')
     *_, end = run(engine, again, light_model, tmp_path / 'store')
     assert isinstance(end, Finished)
     assert any('earlier run' in note for note in end.result.notes)
     whole = run(engine, again, light_model, tmp_path / 'whole')
     assert isinstance(whole[-1], Finished)
-    np.testing.assert_array_equal(
-        probability(tmp_path / 'store'), probability(tmp_path / 'whole')
+    np.testing.assert_array_equal(probability(end), probability(whole[-1]))
+
+
+@pytest.mark.slow
+def test_a_result_is_made_once(engine, light_model, pixels, tmp_path):
+    file = tmp_path / 'image.png'
+    Image.fromarray(pixels).save(file)
+    image, results = FileImage(str(file)), tmp_path / 'results'
+
+    def earlier():
+        request = EarlierRequest(
+            engine.next_job(),
+            image,
+            HALF,
+            str(light_model),
+            str(results),
+            SETTINGS,
+        )
+        *_, end = engine.events(request)
+        return end
+
+    assert (earlier().finished, earlier().when) == (False, None)
+    *_, first = run(engine, image, light_model, results)
+    assert earlier().finished
+    assert earlier().when == pytest.approx(time.time(), abs=60)
+    events = run(engine, image, light_model, results)
+    assert events[-1].result.store == first.result.store
+    assert not any(isinstance(event, ChunkDone) for event in events)
+    assert (
+        events[-1].result.class_probabilities
+        == first.result.class_probabilities
     )
+    Image.fromarray(pixels[::-1]).save(file)
+    assert not earlier().finished
+
+
+@pytest.mark.slow
+def test_what_is_in_view_is_done_first(engine, light_model, pixels, tmp_path):
+    source = engine.blocks.image_source([pixels], name='layer')
+    height, width = pixels.shape[:2]
+    corner = Box(height - 20, width - 20, 10, 10)
+    events = run(engine, source, light_model, tmp_path / 'a', view=corner)
+    shown = [event.box for event in events if isinstance(event, ChunkDone)]
+    assert shown[0].intersection(corner)
+    assert len(set(shown)) > 1
+
+
+@pytest.mark.slow
+def test_a_run_rests_while_it_is_paused(engine, light_model, pixels, tmp_path):
+    source = engine.blocks.image_source([pixels], name='layer')
+    request = PredictRequest(
+        engine.next_job(),
+        source,
+        HALF,
+        str(light_model),
+        str(tmp_path / 'a'),
+        SETTINGS,
+    )
+    events = engine.events(request)
+    for event in events:
+        if isinstance(event, Begun):
+            engine.steer(request.job, 'pause')
+        if isinstance(event, Paused):
+            break
+    assert event.paused
+    began = time.monotonic()
+    for event in events:
+        assert not isinstance(event, Finished)
+        if time.monotonic() - began > 0.5:
+            break
+    engine.look(request.job, Box(0, 0, 10, 10))
+    engine.steer(request.job, 'go on')
+    *_, end = events
+    assert isinstance(end, Finished)
 
 
 def test_bad_input_is_said_in_one_line(engine, light_model, tmp_path):
@@ -166,7 +244,7 @@ def test_regions_of_a_result_are_found_and_measured(
     Image.fromarray(pixels).save(file)
     image = FileImage(str(file))
     *_, end = run(engine, image, light_model, tmp_path / 'a')
-    values = probability(tmp_path / 'a')
+    values = probability(end)
     threshold = float(np.quantile(values, 0.7))
     request = RegionsRequest(
         engine.next_job(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,15 @@ from napari_wsol.errors import (
     PixelSizeError,
     WsolError,
 )
-from napari_wsol.inference.grid import Tile
 from napari_wsol.inference.job import tile_side
 from napari_wsol.inference.predicting import predict
 from napari_wsol.inference.settings import (
+    Begun,
     ChunkDone,
     PredictionSettings,
     Progress,
 )
+from napari_wsol.inference.view_first import View
 from napari_wsol.models.loading import LoadedModel
 from napari_wsol.slides.arrays import ArraySlide
 from napari_wsol.slides.geometry import Box
@@ -110,12 +111,9 @@ def test_maps_agree_with_each_other(
     assert result.entropy_background == pytest.approx(1)
 
 
-def test_order_of_tiles_changes_no_bit(
+def test_looking_around_changes_no_bit(
     slide: ArraySlide, tiny_model: LoadedModel, tmp_path: Path
 ) -> None:
-    def shuffled(tiles: Sequence[Tile]) -> list[Tile]:
-        return random.Random(5).sample(list(tiles), len(tiles))
-
     _, first = exhaust(
         predict(
             slide,
@@ -125,18 +123,59 @@ def test_order_of_tiles_changes_no_bit(
             fingerprint_of_image='x',
         )
     )
-    _, second = exhaust(
-        predict(
-            slide,
-            tiny_model,
-            tmp_path / 'b',
-            EVERYWHERE,
-            fingerprint_of_image='x',
-            order=shuffled,
-        )
+    looks = random.Random(5)
+    view = View()
+    run = predict(
+        slide,
+        tiny_model,
+        tmp_path / 'b',
+        EVERYWHERE,
+        fingerprint_of_image='x',
+        view=view,
     )
+    seen = set()
+    while True:
+        view.box = Box(looks.randrange(280), looks.randrange(480), 20, 20)
+        try:
+            event = next(run)
+        except StopIteration as end:
+            second = end.value
+            break
+        if isinstance(event, ChunkDone):
+            seen.add(event.box)
     assert contents(tmp_path / 'a') == contents(tmp_path / 'b')
     assert first.class_probabilities == second.class_probabilities
+    assert len(seen) > 1
+
+
+def test_what_is_looked_at_is_shown_first(
+    slide: ArraySlide, tiny_model: LoadedModel, tmp_path: Path
+) -> None:
+    corner = Box(slide.shape[0] - 10, slide.shape[1] - 10, 5, 5)
+    run = predict(
+        slide,
+        tiny_model,
+        tmp_path / 'a',
+        replace(EVERYWHERE, batch=1),
+        view=View(corner),
+    )
+    shown = [event.box for event in run if isinstance(event, ChunkDone)]
+    assert shown[0].intersection(corner)
+    assert not shown[-1].intersection(corner)
+
+
+def test_the_store_can_be_looked_into_from_the_beginning(
+    slide: ArraySlide, tiny_model: LoadedModel, tmp_path: Path
+) -> None:
+    events = predict(slide, tiny_model, tmp_path / 'a', EVERYWHERE)
+    begun = next(events)
+    assert isinstance(begun, Begun)
+    shape = zarr.open_group(begun.prediction.store)['probability/0'].shape
+    _, result = exhaust(events)
+    assert result.store == begun.prediction.store
+    assert shape == (38, 63)
+    assert result.step_y == begun.prediction.step_y
+    assert begun.prediction.class_probabilities is None
 
 
 def test_batch_size_changes_the_maps_by_no_more_than_rounding(
@@ -414,6 +453,7 @@ def test_closing_leaves_no_thread(
     before = torch.get_num_threads()
     store = zarr.storage.MemoryStore()
     events = predict(slide, tiny_model, store, EVERYWHERE, threads=1)
+    assert isinstance(next(events), Begun)
     next(events)
     assert workers()
     events.close()

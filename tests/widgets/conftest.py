@@ -14,9 +14,12 @@ import zarr
 from napari_wsol.engine.blocks import BlockService
 from napari_wsol.engine.messages import (
     CLOSING,
+    Begun,
     Cancelled,
     DescribeDevices,
     Devices,
+    Earlier,
+    EarlierRequest,
     Finished,
     RegionsFound,
     RegionsRequest,
@@ -44,6 +47,7 @@ def write_store(
     paths = [f'probability/{level}' for level in range(levels)]
     group = zarr.create_group(
         str(path),
+        overwrite=True,
         attributes={
             'ome': ngff.multiscales('probability', paths, STEP, (0.5, 0.5))
         },
@@ -119,6 +123,9 @@ class FakeClient:
         self.is_ready = True
         self.classes: np.ndarray | None = None
         self.changes: dict[str, Any] = {}
+        self.steered: list[Any] = []
+        self.looks: list[Any] = []
+        self.kept: tuple[bool, float | None] = (False, None)
         self._numbers = itertools.count(1)
 
     def start(self) -> None:
@@ -135,21 +142,43 @@ class FakeClient:
         if self.requests and self.requests[-1].job == job:
             self.waiting.put(Cancelled(job))
 
+    def steer(self, job: int, what: str) -> bool:
+        self.steered.append((job, what))
+        return True
+
+    def look(self, job: int, box: Any) -> bool:
+        self.looks.append((job, box))
+        return True
+
+    def begin(self) -> Path:
+        """Say that the last request has a store, which is empty still."""
+        request = self.requests[-1]
+        store = Path(request.results) / f'{request.job}.zarr'
+        store.parent.mkdir(parents=True, exist_ok=True)
+        write_store(store, 0 * ramp(), self.classes)
+        self.waiting.put(Begun(prediction(store)))
+        return store
+
     def finish(self) -> None:
         """Finish the last request."""
         request = self.requests[-1]
-        write_store(Path(request.store), ramp(), self.classes)
+        store = Path(request.results) / f'{request.job}.zarr'
+        store.parent.mkdir(parents=True, exist_ok=True)
+        write_store(store, ramp(), self.classes)
         threshold = request.settings.threshold
         changes = {
             'threshold': 0.5 if threshold is None else threshold,
             **self.changes,
         }
-        result = prediction(request.store, **changes)
+        result = prediction(store, **changes)
         self.waiting.put(Finished(request.job, result))
 
     def events(self, request: Any) -> Any:
         if isinstance(request, DescribeDevices):
             yield Devices(request.job, (('cpu', 'Processor, 2 cores'),))
+            return
+        if isinstance(request, EarlierRequest):
+            yield Earlier(request.job, *self.kept)
             return
         self.requests.append(request)
         if isinstance(request, RegionsRequest):

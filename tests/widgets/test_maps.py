@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import dask.array as da
 import numpy as np
+import zarr
 
 from napari_wsol.widgets import maps
-from napari_wsol.widgets.maps import mask_levels, open_maps
+from napari_wsol.widgets.maps import (
+    StoredMap,
+    mask_levels,
+    open_maps,
+    open_stored,
+)
 
 from .conftest import MAP_SHAPE, ramp, write_store
 
@@ -46,5 +51,19 @@ def test_large_maps_stay_on_the_disk(tmp_path, monkeypatch):
     found = open_maps(tmp_path / 'a.zarr')
     masks = mask_levels(found, 0.5)
     assert len(masks) == len(found.entropy) == 2
-    assert all(isinstance(mask, da.Array) for mask in masks)
-    np.testing.assert_array_equal(masks[0].compute(), 2 * (ramp() >= 0.5))
+    assert all(isinstance(mask, StoredMap) for mask in masks)
+    np.testing.assert_array_equal(masks[0], 2 * (ramp() >= 0.5))
+    np.testing.assert_array_equal(
+        masks[0][2:4, 7:], 2 * (ramp() >= 0.5)[2:4, 7:]
+    )
+
+
+def test_a_map_that_is_being_written_is_read_anew(tmp_path):
+    write_store(tmp_path / 'a.zarr', ramp())
+    found = open_stored(tmp_path / 'a.zarr')
+    (mask,) = mask_levels(found, 0.5)
+    before = mask[:, :]
+    zarr.open_array(tmp_path / 'a.zarr/probability/0', mode='r+')[:] = 1
+    np.testing.assert_array_equal(before, ramp() >= 0.5)
+    assert mask[:, :].all()
+    assert (found.probability[0][3:5, 2] == 1).all()

@@ -29,20 +29,16 @@ def test_the_engine_lives_while_widgets_do(qtbot, ours, client):
     ours.attach(one, lambda: farewells.append('one'))
     ours.attach(two, lambda: farewells.append('two'))
     assert client.started == 1
-    store = ours.new_store()
-    store.mkdir()
+    scratch = ours.scratch
+    (scratch / 'a.npz').touch()
     one.deleteLater()
     qtbot.waitUntil(lambda: farewells == ['one'])
     assert client.closed == 0
     two.deleteLater()
     qtbot.waitUntil(lambda: client.closed == 1)
-    qtbot.waitUntil(lambda: not store.parent.exists())
+    qtbot.waitUntil(lambda: not scratch.exists())
     assert farewells == ['one', 'two']
     assert ours.ended
-
-
-def test_stores_differ(ours):
-    assert ours.new_store() != ours.new_store()
 
 
 def test_maps_of_a_viewer_that_died_are_removed(qtbot, ours, monkeypatch):

@@ -1,0 +1,101 @@
+"""Results that are kept for the next time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from napari_wsol.inference.settings import Prediction
+from napari_wsol.inference.shelf import SAFE_SECONDS, Shelf
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(tmp_path / 'results')
+
+
+def keep(shelf: Shelf, name: str, size: int = 10) -> Path:
+    with shelf.place(name) as store:
+        store.mkdir()
+        (store / 'c').write_bytes(bytes(size))
+    shelf.keep(prediction(store))
+    return store
+
+
+def prediction(store: Path) -> Prediction:
+    return Prediction(
+        image='a.svs',
+        store=str(store),
+        model='m',
+        model_hash='h',
+        classes=('a', 'b'),
+        roi_classes=('b',),
+        class_probabilities=None,
+        entropy_image=None,
+        entropy_foreground=None,
+        entropy_background=None,
+        foreground_fraction=0.0,
+        foreground_mm2=None,
+        tissue_fraction=None,
+        threshold=0.5,
+        mpp=None,
+        mpp_source='',
+        model_mpp=None,
+        step_y=1.0,
+        step_x=1.0,
+        origin_y=0.0,
+        origin_x=0.0,
+        device='cpu',
+        precision='float32',
+        seconds=1.0,
+        megapixels=1.0,
+    )
+
+
+def grow_old(store: Path, seconds: float) -> None:
+    card = store.with_suffix('.json')
+    when = card.stat().st_mtime - seconds
+    os.utime(card, (when, when))
+
+
+def test_the_same_run_has_the_same_place(shelf: Shelf) -> None:
+    with shelf.place('abc') as first, shelf.place('abd') as other:
+        assert first != other
+    with shelf.place('abc') as again:
+        assert again == first
+
+
+def test_a_place_in_use_is_given_to_nobody_else(shelf: Shelf) -> None:
+    with shelf.place('abc') as first, shelf.place('abc') as second:
+        assert first != second
+
+
+def test_what_is_kept_is_told(shelf: Shelf) -> None:
+    assert shelf.kept('abc') == (False, None)
+    with shelf.place('abc') as store:
+        store.mkdir()
+    finished, when = shelf.kept('abc')
+    assert (finished, when) == (False, store.stat().st_mtime)
+    shelf.keep(prediction(store))
+    finished, when = shelf.kept('abc')
+    assert finished
+    assert when == store.with_suffix('.json').stat().st_mtime
+
+
+def test_what_was_used_longest_ago_goes_first(shelf: Shelf) -> None:
+    old, older, new = (keep(shelf, name, 100) for name in 'abc')
+    grow_old(old, SAFE_SECONDS + 10)
+    grow_old(older, SAFE_SECONDS + 20)
+    shelf.tidy(most=250)
+    assert old.exists()
+    assert new.exists()
+    assert not older.exists()
+    assert shelf.kept('b') == (False, None)
+
+
+def test_what_may_be_looked_at_stays(shelf: Shelf) -> None:
+    store = keep(shelf, 'a', 100)
+    shelf.tidy(most=0)
+    assert store.exists()
