@@ -137,28 +137,40 @@ def while_training(
 def measure(
     name: str, seconds: float, ended: Callable[[], bool] = lambda: False
 ) -> None:
-    """Print how late a timer fires for some time, in milliseconds."""
-    late: list[float] = []
-    last = time.perf_counter()
+    """Print how late a timer fires for some time."""
+    with Late() as late:
+        run_loop(until=ended, at_most=seconds)
+    print(f'{name:27} {late}', flush=True)
 
-    def tick() -> None:
-        nonlocal last
+
+class Late:
+    """How late a timer fires while this is entered, in milliseconds."""
+
+    def __init__(self) -> None:
+        self._late: list[float] = []
+        self._timer = QTimer()
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self._tick)
+
+    def __enter__(self) -> Late:
+        self._last = time.perf_counter()
+        self._timer.start(INTERVAL_MS)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._timer.stop()
+
+    def __str__(self) -> str:
+        middle, high = np.percentile(self._late, (50, 99))
+        return (
+            f'p50 {middle:6.1f}  p99 {high:6.1f}  '
+            f'max {max(self._late):6.1f} ms  ({len(self._late)} ticks)'
+        )
+
+    def _tick(self) -> None:
         now = time.perf_counter()
-        late.append(1000 * (now - last) - INTERVAL_MS)
-        last = now
-
-    timer = QTimer()
-    timer.setTimerType(Qt.TimerType.PreciseTimer)
-    timer.timeout.connect(tick)
-    timer.start(INTERVAL_MS)
-    run_loop(until=ended, at_most=seconds)
-    timer.stop()
-    middle, high = np.percentile(late, (50, 99))
-    print(
-        f'{name:27} p50 {middle:6.1f}  p99 {high:6.1f}  '
-        f'max {max(late):6.1f} ms  ({len(late)} ticks)',
-        flush=True,
-    )
+        self._late.append(1000 * (now - self._last) - INTERVAL_MS)
+        self._last = now
 
 
 class Panning:
