@@ -9,9 +9,15 @@
       labels/mask/0, 1, ..    0 background, i + 1 the i-th ROI class, uint8
       classifier/scores       (3, C, y, x) class scores of each cell
       run/tiles               (row, col, 2) pixels wanted and marked, -1 = open
+      fields/                 N fields; written last, only with a classifier
+        row, col              (N,) places in the lattice, int64
+        wanted, marked        (N,) map pixels that count and are marked, int64
+        probabilities         (N, C) of each class, float64
+        entropies             (N, 3) whole, foreground, background, float64
 
 The group's attribute ``napari_wsol`` holds the run's fingerprint and whether
-it is finished.
+it is finished; that of ``fields`` holds the lattice (cells per field, level-0
+pixels per cell), the names of the classes and the area of a map pixel.
 """
 
 from __future__ import annotations

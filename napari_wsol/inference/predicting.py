@@ -141,7 +141,6 @@ def run(
         yield Begun(prospect(job))
         first_batch = forward.batch = store.batch
         chunks = sorted(set(planned) - store.done())
-        resumed = len(chunks) < len(planned)
         if settings.map != 'localizer' and chunks:
             cells = FeatureCells(job, area, planned)
             forward.look = features_look
@@ -164,7 +163,7 @@ def run(
         planned,
         seconds=time.perf_counter() - started,
         notes=tuple(
-            notes_on(job, planned, resumed, first_batch, forward.batch)
+            notes_on(job, planned, chunks, first_batch, forward.batch)
         ),
     )
 

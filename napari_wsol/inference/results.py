@@ -14,7 +14,11 @@ from napari_wsol.inference.settings import Prediction
 FORMAT_VERSION = 1
 
 _PACKAGES = ('napari-wsol', 'torch', 'timm', 'numpy', 'zarr')
-_BY_CLASS = ('class_probabilities', 'background_probabilities')
+_BY_CLASS = (
+    'class_probabilities',
+    'background_probabilities',
+    'top_probabilities',
+)
 
 
 def write_card(path: Path, prediction: Prediction) -> None:
@@ -72,7 +76,7 @@ def read_card(path: Path) -> Prediction:
         entries.pop('versions')
         entries['store'] = str(path.parent / entries['store'])
         for name in _BY_CLASS:
-            if entries[name] is not None:
+            if entries.get(name) is not None:
                 entries[name] = tuple(entries[name].values())
         for name in ('classes', 'roi_classes', 'notes'):
             entries[name] = tuple(entries[name])

@@ -123,10 +123,6 @@ class ResultStore:
         with writing_to(self.target):
             self._tiles[region] = self._state[region]
 
-    def scores(self) -> npt.NDArray[np.float32] | None:
-        """The classifier's cells ``(3, C, hc, wc)``, NaN where not run."""
-        return None if self._scores is None else np.asarray(self._scores[...])
-
     def finish(self) -> None:
         """Note that the run is complete."""
         if not self.finished:

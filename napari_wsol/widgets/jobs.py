@@ -26,6 +26,7 @@ from napari_wsol.engine.messages import (
     ViewerImage,
 )
 from napari_wsol.errors import WsolError
+from napari_wsol.inference.fields import FieldTable, read_fields
 from napari_wsol.inference.settings import Prediction, PredictionSettings
 from napari_wsol.regions.outlines import Outlines
 from napari_wsol.regions.region import RegionTable
@@ -67,10 +68,15 @@ class ImageAtHand:
 
 @dataclass(frozen=True)
 class Found:
-    """A finished prediction and its maps, ready to be shown."""
+    """A finished prediction, its maps and its fields, ready to be shown.
+
+    There are no fields where the classifier did not run, and where the image
+    is no larger than one.
+    """
 
     result: Prediction
     maps: ResultMaps
+    fields: FieldTable | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,7 @@ class Opened:
 
     result: Prediction
     maps: ResultMaps
+    fields: None = None
 
 
 @dataclass(frozen=True)
@@ -191,13 +198,19 @@ def predict(
                 case Begun(result):
                     yield Opened(result, open_stored(result.store))
                 case Finished(_, result):
-                    yield Found(result, open_maps(result.store))
+                    yield _found(result)
                 case _:
                     yield event
 
     return _look(
         client, image, f'localization in {image.name}', events, on_event
     )
+
+
+def _found(result: Prediction) -> Found:
+    store = Path(result.store)
+    fields = read_fields(store) if result.n_fields > 1 else None
+    return Found(result, open_maps(store), fields)
 
 
 def find_earlier(

@@ -28,6 +28,7 @@ from napari_wsol.widgets.choose_image import ImageChooser
 from napari_wsol.widgets.choose_model import ModelChooser
 from napari_wsol.widgets.dock_form import DockForm
 from napari_wsol.widgets.earlier_results import EarlierResults, Question
+from napari_wsol.widgets.fields_map import show_fields
 from napari_wsol.widgets.flying import show_only
 from napari_wsol.widgets.follow_view import FollowView
 from napari_wsol.widgets.images import image_shape
@@ -315,6 +316,7 @@ class LocalizeWidget(DockForm):
             found.maps,
             dataclasses.asdict(self._settings),
         )
+        show_fields(self._viewer, self._source, found.fields)
         for role in ROLES:
             layer = self._overlays.layer(role)
             layer.events.visible.connect(self._follow_looks)

@@ -41,7 +41,7 @@ class StoredMap:
     shape, dtype
         Of the map, ``(H, W)``.
     read
-        Gives the part for a key of two slices or numbers.
+        Gives the part for a tuple of slices or numbers.
     """
 
     ndim = 2
@@ -59,7 +59,7 @@ class StoredMap:
         return self.shape[0] * self.shape[1]
 
     def __getitem__(self, key: Any) -> npt.NDArray[Any]:
-        return self._read(key)
+        return self._read(key if isinstance(key, tuple) else (key,))
 
     def __array__(
         self, dtype: npt.DTypeLike = None, copy: bool | None = None

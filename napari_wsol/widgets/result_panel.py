@@ -22,6 +22,7 @@ from napari_wsol.widgets.wording import (
     describe_answer,
     describe_area,
     describe_entropies,
+    describe_fields,
 )
 
 if TYPE_CHECKING:
@@ -76,6 +77,11 @@ class ResultPanel(Section):
         font.setBold(True)
         self._answer.setFont(font)
         self._bars = ProbabilityBars()
+        self._fields = text_label()
+        self._fields.setToolTip(
+            'Fields are squares of the slide. Each class has its own top: the '
+            'tenth of the fields in which it is most probable.'
+        )
         self._sentence = text_label()
         self._figures = [QLabel() for _ in _CERTAINTY]
         self._area_label = text_label()
@@ -119,7 +125,12 @@ class ResultPanel(Section):
                 ),
             )
         }
-        for widget in (self._answer, self._bars, self._sentence):
+        for widget in (
+            self._answer,
+            self._bars,
+            self._fields,
+            self._sentence,
+        ):
             self.add(widget)
         self.body.addLayout(self._certainty_grid())
         self.add(self._area_label)
@@ -162,6 +173,8 @@ class ResultPanel(Section):
         self._bars.show_classes(
             result.classes, result.class_probabilities, labels
         )
+        self._fields.setText(describe_fields(result))
+        self._fields.setVisible(bool(self._fields.text()))
         self._sentence.setText(describe_entropies(result))
         values = (
             result.entropy_image,

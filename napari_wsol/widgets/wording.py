@@ -13,6 +13,7 @@ __all__ = [
     'describe_card',
     'describe_duration',
     'describe_entropies',
+    'describe_fields',
     'describe_progress',
     'plain_class',
     'tells_nothing',
@@ -104,6 +105,29 @@ def describe_entropies(result: Prediction) -> str:
             'may be missing something.'
         )
     return f'{explained} sees {plain_class(left[0])} ({left[1]:.0%}).'
+
+
+def describe_fields(result: Prediction) -> str:
+    """What the top fields of a slide say of each class that has regions.
+
+    Empty where there are fewer than two fields: the image's answer is then
+    all there is.
+    """
+    top = result.top_probabilities
+    if top is None or result.n_fields < 2:
+        return ''
+    likely = sorted(
+        (
+            (probability, plain_class(name))
+            for name, probability in zip(result.classes, top, strict=True)
+            if name in result.roi_classes
+        ),
+        reverse=True,
+    )
+    classes = ', '.join(f'{name} {each:.0%}' for each, name in likely)
+    count = result.n_top_fields
+    top_fields = 'Top field' if count == 1 else f'Top {count} fields'
+    return f'{top_fields} of {result.n_fields}: {classes}.'
 
 
 def _most_probable(

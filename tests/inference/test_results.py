@@ -51,6 +51,21 @@ def test_card_names_no_folder(prediction: Prediction, tmp_path: Path) -> None:
     assert {'torch', 'zarr'} <= entries['versions'].keys()
 
 
+def test_card_from_before_fields_is_read(
+    prediction: Prediction, tmp_path: Path
+) -> None:
+    path = tmp_path / 'test.json'
+    write_card(path, prediction)
+    entries = json.loads(path.read_text())
+    assert entries['top_probabilities'].keys() == set(prediction.classes)
+    for name in ('n_fields', 'n_top_fields', 'top_probabilities'):
+        del entries[name]
+    path.write_text(json.dumps(entries))
+    assert read_card(path) == replace(
+        prediction, n_fields=0, n_top_fields=0, top_probabilities=None
+    )
+
+
 @pytest.mark.parametrize(
     'text', ['', '[]', '{"format_version": 9}', '{"format_version": 1}']
 )

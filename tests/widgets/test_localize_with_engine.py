@@ -39,6 +39,8 @@ def test_a_crash_of_the_engine_costs_the_job_only(
     widget.panel.tissue_only = False
     qtbot.waitUntil(lambda: widget.engine_is_ready, timeout=PATIENCE_MS)
     engine = widget._session.client
+    widget._earlier.stop()
+    qtbot.wait(3000)  # until the engine has nothing to do
     os.kill(engine.pid, signal.SIGSTOP)
     widget.run()
     qtbot.wait(2000)  # until the request is on its way
@@ -50,7 +52,7 @@ def test_a_crash_of_the_engine_costs_the_job_only(
     widget.run()
     qtbot.waitUntil(lambda: not widget.is_running, timeout=PATIENCE_MS)
     found = list(filter(is_overlay, viewer.layers))
-    assert len(found) == 3
+    assert len(found) == 4
     for each in found:
         corner = each.data_to_world((-0.5, -0.5))
         np.testing.assert_allclose(

@@ -67,3 +67,15 @@ def test_a_map_that_is_being_written_is_read_anew(tmp_path):
     np.testing.assert_array_equal(before, ramp() >= 0.5)
     assert mask[:, :].all()
     assert (found.probability[0][3:5, 2] == 1).all()
+
+
+def test_a_map_on_the_disk_is_indexed_like_an_array(tmp_path):
+    top = np.zeros((2, *MAP_SHAPE))
+    top[1] = 1
+    write_store(tmp_path / 'a.zarr', ramp(), top)
+    (mask,) = mask_levels(open_stored(tmp_path / 'a.zarr'), 0.5)
+    whole = np.asarray(mask)
+    assert mask.shape == whole.shape
+    for key in (0, -1, slice(2, 5), (slice(None), 3), (slice(1, 3), slice(4))):
+        np.testing.assert_array_equal(mask[key], whole[key])
+        assert mask[key].dtype == np.uint8

@@ -17,6 +17,7 @@ from napari_wsol.engine.messages import (
     EpochFigures,
     Failed,
     Paused,
+    PredictRequest,
     PreviewDone,
     Trained,
     TrainingProgress,
@@ -340,7 +341,9 @@ def test_both_masks_are_shown_where_there_is_an_old_model(
     project.set_parent(own_model)
     finish()
     after, before = (
-        request for request in trainer.requests if hasattr(request, 'store')
+        request
+        for request in trainer.requests
+        if isinstance(request, PredictRequest)
     )
     assert before.model == str(own_model)
     assert after.model == str(project.folder / 'runs/0001-quick/model')

@@ -13,6 +13,7 @@ from napari_wsol.widgets.wording import (
     describe_card,
     describe_duration,
     describe_entropies,
+    describe_fields,
     describe_progress,
 )
 
@@ -89,6 +90,29 @@ def test_the_answer_names_the_class_in_words():
     assert describe_answer(result) == 'High grade in, 90%'
     silent = prediction(class_probabilities=None)
     assert 'not classified' in describe_answer(silent)
+
+
+def test_the_top_fields_are_told_of_the_classes_with_regions():
+    result = prediction(
+        n_fields=118, n_top_fields=12, top_probabilities=(0.05, 0.15, 0.931)
+    )
+    text = describe_fields(result)
+    assert text == 'Top 12 fields of 118: malignant 93%, benign 15%.'
+    few = prediction(
+        n_fields=8, n_top_fields=1, top_probabilities=(0.9, 0.2, 0.1)
+    )
+    assert describe_fields(few) == 'Top field of 8: benign 20%, malignant 10%.'
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        {},
+        {'n_fields': 1, 'n_top_fields': 1, 'top_probabilities': (0, 0, 1)},
+    ],
+)
+def test_an_image_of_one_field_has_no_top_fields(changes):
+    assert describe_fields(prediction(**changes)) == ''
 
 
 @pytest.mark.parametrize(
