@@ -26,7 +26,7 @@ import napari
 import numpy as np
 from made_project import MPP as PROJECT_MPP
 from made_project import made_project
-from qtpy.QtCore import QCoreApplication, Qt, QTimer
+from qtpy.QtCore import QCoreApplication, QEvent, Qt, QTimer
 
 from napari_wsol.widgets.fine_tune import FineTuneWidget
 from napari_wsol.widgets.localize import LocalizeWidget
@@ -218,6 +218,9 @@ def run_loop(until: Callable[[], bool], at_most: float) -> None:
     end = time.perf_counter() + at_most
     while time.perf_counter() < end and not until():
         QCoreApplication.processEvents()
+        # As Qt's own loop does. Without it napari's progress bars outlive
+        # their work, and their spinner has the window drawn without end.
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         time.sleep(0.001)
 
 

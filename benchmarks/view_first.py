@@ -18,12 +18,15 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import napari
 import numpy as np
 from event_loop import Late, run_loop
 from made_slides import MPP, made_slide_file
 
+from napari_wsol.inference.settings import ChunkDone
+from napari_wsol.slides.geometry import Box
 from napari_wsol.widgets.localize import LocalizeWidget
 
 CANVAS = 1024, 768
@@ -60,26 +63,24 @@ def show(path: Path, given: argparse.Namespace) -> None:
         widget.model.use(given.model)
     width, height = viewer.canvas.size[::-1]
     window = viewer.window._qt_window
-    window.resize(
+    run_loop(lambda: False, 1)
+    height, width = viewer.canvas.size
+    viewer.window.resize(
         window.width() + CANVAS[0] - width,
         window.height() + CANVAS[1] - height,
     )
-    run_loop(lambda: widget.engine_is_ready, 180)
-    # The model is loaded by a run on another place, whose result is thrown
-    # away: what is measured is a viewer in use.
-    go_to(viewer, given.side * 0.9, given.side * 0.9)
-    widget.panel._where.setCurrentIndex(widget.panel._where.findData('view'))
-    widget.run()
-    run_loop(lambda: not widget.is_running, LONGEST)
-    widget.panel._where.setCurrentIndex(widget.panel._where.findData('image'))
+    run_loop(lambda: False, 1)
+    # The form has told the engine by then what may be run.
+    run_loop(lambda: False, 12)
     go_to(viewer, given.side * 0.3, given.side * 0.3)
     run_loop(lambda: False, 3)
     print(f'canvas {viewer.canvas.size}, zoom {viewer.scene.camera.zoom:.2f}')
+    watch = Watch(viewer, widget)
     with Late() as late:
         began = time.perf_counter()
         widget.run()
-        first = until_whole(viewer, began)
-        print(f'Run to the first whole view: {first:.2f} s')
+        first, whole = watch.until_first(began), watch.until_whole(began)
+        print(f'Run to the first overlay {first:.2f} s, whole {whole:.2f} s')
         save(viewer, given, 'first')
         waits = []
         generator = np.random.default_rng(0)
@@ -87,25 +88,34 @@ def show(path: Path, given: argparse.Namespace) -> None:
             y, x = generator.uniform(0.1, 0.95, 2) * given.side
             began = time.perf_counter()
             go_to(viewer, y, x)
-            waits.append(until_whole(viewer, began))
+            waits.append(watch.until_whole(began))
             save(viewer, given, f'jump-{number}')
         print(
             f'jump to an unseen place: median {statistics.median(waits):.2f} '
             f's, longest {max(waits):.2f} s of {len(waits)}'
         )
-        for _ in range(200):  # a slow pan at one place a step
-            _, y, x = viewer.scene.camera.center
-            viewer.scene.camera.center = (0, y, x + 12 * MPP)
-            run_loop(lambda: False, 0.05)
+        pan(viewer)
         save(viewer, given, 'panned')
         viewer.reset_view()
         run_loop(lambda: False, 3)
         save(viewer, given, 'whole')
-    print(late)
+    print(f'event loop, running     {late}')
     widget.cancel()
     run_loop(lambda: not widget.is_running, 30)
+    go_to(viewer, given.side * 0.3, given.side * 0.3)
+    with Late() as late:
+        pan(viewer)
+    print(f'panning, nothing runs   {late}')
     viewer.close()
     run_loop(lambda: False, 1)
+
+
+def pan(viewer: napari.Viewer) -> None:
+    """As a hand would, for ten seconds."""
+    for _ in range(200):
+        _, y, x = viewer.scene.camera.center
+        viewer.scene.camera.center = (0, y, x + 12 * MPP)
+        run_loop(lambda: False, 0.05)
 
 
 def go_to(viewer: napari.Viewer, y: float, x: float) -> None:
@@ -114,24 +124,50 @@ def go_to(viewer: napari.Viewer, y: float, x: float) -> None:
     viewer.scene.camera.center = (0, y * MPP, x * MPP)
 
 
-def until_whole(viewer: napari.Viewer, began: float) -> float:
-    """Seconds until the view holds no pixel that was not computed."""
-    run_loop(lambda: shown_share(viewer) > 0.999, LONGEST)
-    return time.perf_counter() - began
+class Watch:
+    """Knows what of the view was computed and shown."""
 
+    def __init__(self, viewer: napari.Viewer, widget: LocalizeWidget) -> None:
+        self._viewer, self._widget = viewer, widget
+        self._boxes: list[Box] = []
+        take = widget._take_event
 
-def shown_share(viewer: napari.Viewer) -> float:
-    """Share of the uncertainty map's pixels in view that were computed.
+        def taken(event: Any) -> None:
+            if isinstance(event, ChunkDone):
+                self._boxes.append(event.box)
+            take(event)
 
-    Pixel entropy is 0 only where nothing was computed, or where the model
-    has no doubt at all.
-    """
-    for layer in viewer.layers:
-        if layer.name.startswith('ROI probability'):
-            layer.visible = True
-            shown = np.asarray(layer._slice.image.raw)
-            return float((shown > 0).mean()) if shown.size else 0.0
-    return 0.0
+        widget._take_event = taken
+
+    def until_whole(self, began: float) -> float:
+        """Seconds until all that is in view was computed and drawn."""
+        end = time.perf_counter() + LONGEST
+        while not self._is_whole() and time.perf_counter() < end:
+            run_loop(lambda: False, 0.05)
+        return time.perf_counter() - began
+
+    def until_first(self, began: float) -> float:
+        """Seconds until something of what is in view was drawn."""
+        end = time.perf_counter() + LONGEST
+        while (
+            not self._boxes or self._widget._renewal.is_due
+        ) and time.perf_counter() < end:
+            run_loop(lambda: False, 0.02)
+        return time.perf_counter() - began
+
+    def _is_whole(self) -> bool:
+        seen = self._widget._follow.box
+        if seen is None or self._widget._renewal.is_due:
+            return False
+        inner = np.linspace(0.02, 0.98, 9)
+        return all(
+            any(
+                box.y <= y < box.bottom and box.x <= x < box.right
+                for box in self._boxes
+            )
+            for y in seen.y + inner * seen.height
+            for x in seen.x + inner * seen.width
+        )
 
 
 def save(viewer: napari.Viewer, given: argparse.Namespace, name: str) -> None:

@@ -88,17 +88,20 @@ def predict(request: PredictRequest, context: JobContext) -> JobEvents:
 
 
 def find_earlier(request: EarlierRequest, context: JobContext) -> JobEvents:
-    """Say whether the result of a run is kept."""
+    """Say whether the result of a run is kept, and get ready to run it."""
     from napari_wsol.inference.job import make_job
+    from napari_wsol.inference.predicting import prepare
 
     yield from ()
     slide = _open(request.image, request.pixel_size, context)
     try:
         model = _models.get(request.model)
         job = make_job(slide, model, Path(), request.settings, _content(slide))
+        kept = Shelf(Path(request.results)).kept(job.fingerprint)
+        if not kept[0]:
+            prepare(job)
     finally:
         slide.close()
-    kept = Shelf(Path(request.results)).kept(job.fingerprint)
     return Earlier(request.job, *kept)
 
 

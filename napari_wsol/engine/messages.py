@@ -150,6 +150,8 @@ class PredictRequest:
 class EarlierRequest:
     """Ask for a result that is kept; answered by ``Earlier``.
 
+    The engine gets ready for the run meanwhile, so that it begins at once.
+
     Parameters are those of ``PredictRequest``.
     """
 

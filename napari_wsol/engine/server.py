@@ -39,7 +39,7 @@ from napari_wsol.training.steering import Steering
 if TYPE_CHECKING:
     from napari_wsol.engine.door import Link
 
-PROGRESS_SECONDS = 0.1
+PROGRESS_SECONDS = 0.25
 """Shortest time between two reports of progress."""
 
 LAST_SECONDS = 5.0

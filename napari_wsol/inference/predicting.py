@@ -7,7 +7,9 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
+import numpy as np
 import torch
+from cachetools import LRUCache
 
 from napari_wsol.inference.area import Area, contributors, plan
 from napari_wsol.inference.class_maps import FeatureCells, features_look
@@ -30,8 +32,12 @@ from napari_wsol.inference.target import Target
 from napari_wsol.inference.view_first import TileQueue, View
 from napari_wsol.inference.writing import Writer
 from napari_wsol.models.loading import LoadedModel
+from napari_wsol.slides.pixel_size import PixelSize
 from napari_wsol.slides.slide import Slide
-from napari_wsol.slides.tissue import tissue_mask
+from napari_wsol.slides.tissue import TissueMask, tissue_mask
+
+_prepared: LRUCache[tuple[object, ...], bool] = LRUCache(16)
+_tissue: LRUCache[tuple[str, PixelSize | None], TissueMask] = LRUCache(4)
 
 Event = Begun | Progress | ChunkDone
 Events = Generator[Event, None, Prediction]
@@ -117,16 +123,12 @@ def run(
     grid, settings = job.grid, job.settings
     area = job.boxes
     if settings.tissue_only:
-        area = Area(area.boxes, tissue_mask(job.slide))
+        area = Area(area.boxes, tissue_of(job))
     planned = plan(grid, area)
     with _computing_threads(threads):
-        forward = Forward(
-            job.model,
-            grid,
-            device=job.device,
-            precision=job.precision,
-            look=localizer_look(classify=settings.classify),
-            batch=settings.batch
+        forward = _forward(
+            job,
+            settings.batch
             or plan_batch(job.device, grid.input_shape, len(planned)),
         )
         streamed = partial(
@@ -166,6 +168,44 @@ def run(
             notes_on(job, planned, chunks, first_batch, forward.batch)
         ),
     )
+
+
+def prepare(job: Job) -> None:
+    """Do beforehand what a run would do first: it then answers sooner.
+
+    Looks for tissue, and runs the network once over nothing: a shape that it
+    sees for the first time takes it longer.
+    """
+    if job.settings.tissue_only:
+        tissue_of(job)
+    height, width = job.grid.input_shape
+    key = job.model.sha256, job.device, job.precision, height, width
+    if key not in _prepared:
+        _prepared[key] = True
+        forward = _forward(job, plan_batch(job.device, (height, width), 1))
+        for answers in forward(
+            [Tile(0, 0)], [np.zeros((height, width, 3), np.uint8)]
+        ):
+            answers.arrays()
+
+
+def _forward(job: Job, batch: int) -> Forward:
+    return Forward(
+        job.model,
+        job.grid,
+        device=job.device,
+        precision=job.precision,
+        look=localizer_look(classify=job.settings.classify),
+        batch=batch,
+    )
+
+
+def tissue_of(job: Job) -> TissueMask:
+    """Where a job's slide holds tissue; looked for once for a few slides."""
+    key = job.identity, job.pixel_size
+    if key not in _tissue:
+        _tissue[key] = tissue_mask(job.slide)
+    return _tissue[key]
 
 
 def _with_progress(

@@ -20,7 +20,8 @@ Step = tuple[Sequence[Tile], Sequence[ChunkDone]]
 
 MOST_READERS = 4
 WRITES_AHEAD = 2
-"""Batches that may wait to be written before the network waits for them."""
+"""Batches that may wait to be written before the network waits for them; none
+of what somebody looks at."""
 
 
 def stream(
@@ -87,7 +88,8 @@ def stream(
             read_ahead()
             answers = forward(batch, pixels)
             writes.append(writing.submit(write, batch, answers, forward.batch))
-            yield batch, list(written(WRITES_AHEAD))
+            ahead = 0 if queue.is_seen(batch) else WRITES_AHEAD
+            yield batch, list(written(ahead))
         yield (), list(written(0))
     finally:
         reading.shutdown(wait=True, cancel_futures=True)

@@ -22,6 +22,11 @@ class View:
     def __init__(self, box: Box | None = None) -> None:
         self.box = box
 
+    def shows(self, other: Box) -> bool:
+        """Whether some of a box in level-0 pixels is in view."""
+        box = self.box
+        return box is not None and box.intersection(other) is not None
+
 
 class TileQueue:
     """The tiles still to be run, the most wanted first.
@@ -55,6 +60,10 @@ class TileQueue:
                 self._tiles = by_distance(self._grid, self._tiles, box)
             self._sorted_for = box
         return self._tiles[:count]
+
+    def is_seen(self, tiles: Iterable[Tile]) -> bool:
+        """Whether any of some tiles is in view."""
+        return any(map(self._view.shows, map(self._grid.core_box, tiles)))
 
     def take(self, count: int) -> list[Tile]:
         """Remove and give the first ones, as ``first`` named them last."""

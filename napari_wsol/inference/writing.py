@@ -86,7 +86,8 @@ class Writer:
         previews = [
             (tile, patch)
             for tile, patch in waiting
-            if tile in self._open and self._is_seen(tile)
+            if tile in self._open
+            and self._view.shows(self._grid.core_box(tile))
         ]
         for tile, patch in previews:
             self._show(tile, patch)
@@ -96,12 +97,6 @@ class Writer:
                 self._pyramid.flush()
             self._refreshed = time.monotonic()
         return [ChunkDone(self._grid.core_box(chunk)) for chunk in shown]
-
-    def _is_seen(self, tile: Tile) -> bool:
-        box = self._view.box
-        return box is not None and bool(
-            box.intersection(self._grid.core_box(tile))
-        )
 
     def _keep(self, chunk: Tile, blended: Floats) -> None:
         wanted = self._area.wanted_map(self._grid, chunk)

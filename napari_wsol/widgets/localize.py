@@ -35,6 +35,7 @@ from napari_wsol.widgets.images import image_shape
 from napari_wsol.widgets.in_view import active_image, seen_box
 from napari_wsol.widgets.overlays import ROLES, Overlays
 from napari_wsol.widgets.project_models import project_models
+from napari_wsol.widgets.renewal import Renewal
 from napari_wsol.widgets.result_panel import ResultPanel
 from napari_wsol.widgets.run_panel import RunPanel
 from napari_wsol.widgets.session import bare_viewer, session_of
@@ -48,9 +49,6 @@ if TYPE_CHECKING:
     from napari_wsol.models.folder import ModelFolder
 
 __all__ = ['LocalizeWidget']
-
-REFRESH_MS = 150
-"""Shortest time between two looks at what was computed meanwhile."""
 
 
 class LocalizeWidget(DockForm):
@@ -103,10 +101,7 @@ class LocalizeWidget(DockForm):
         self._session.results.threshold_changed.connect(self._follow_threshold)
         self._running = jobs.Running()
         self._follow = FollowView(self._viewer, self._look, self)
-        self._fresh = QTimer(self)
-        self._fresh.setSingleShot(True)
-        self._fresh.setInterval(REFRESH_MS)
-        self._fresh.timeout.connect(self._refresh)
+        self._renewal = Renewal(self._refresh, self)
         running, earlier = self._running, self._earlier.running
         self._session.attach(self, lambda: (running.stop(), earlier.stop()))
         jobs.run(
@@ -246,8 +241,7 @@ class LocalizeWidget(DockForm):
             case Progress():
                 self.panel.show_progress(event)
             case ChunkDone():
-                if not self._fresh.isActive():
-                    self._fresh.start()
+                self._renewal.ask()
             case jobs.Opened():
                 self._open(event)
             case jobs.Found():
@@ -264,7 +258,7 @@ class LocalizeWidget(DockForm):
     def _end(self) -> None:
         self._running.job = None
         self._follow.follow(None)
-        self._fresh.stop()
+        self._renewal.drop()
 
     def _hold(self, paused: bool) -> None:
         if self._running.job is not None:
