@@ -1,6 +1,7 @@
 import json
 import sys
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,8 +10,6 @@ from PIL import Image
 
 from napari_wsol import __version__
 from napari_wsol.cli import demonstration, main
-from napari_wsol.cli.prediction import result_names
-from napari_wsol.errors import BadInputError
 from napari_wsol.models.card import Architecture
 from napari_wsol.models.folder import read_folder
 from napari_wsol.models.library import find_model
@@ -137,6 +136,60 @@ def test_predict_writes_maps_and_figures(picture, trained, tmp_path, capsys):
     np.testing.assert_array_equal(mask > 0, marked)
     with Image.open(output / 'colon-maps.png') as image:
         assert min(image.size) > 50
+    regions = json.loads((output / 'colon.geojson').read_text())['features']
+    rows = (output / 'colon-regions.csv').read_text('utf-8-sig').splitlines()
+    assert 0 < len(regions) == len(rows) - 1
+
+
+def test_predict_does_not_repeat_what_is_finished(
+    picture, trained, tmp_path, capsys
+):
+    words = picture, '--mpp', '0.5'
+    assert predict(*words, model=trained, output=tmp_path) == 0
+    said = capsys.readouterr().out
+    before = (tmp_path / 'colon.json').stat().st_mtime_ns
+    assert predict(*words, model=trained, output=tmp_path) == 0
+    again = capsys.readouterr()
+    assert again.out == said
+    assert '1 of 1 had been finished before' in one_line(again.err)
+    assert (tmp_path / 'colon.json').stat().st_mtime_ns == before
+    words = *words, '--threshold', '0.9'
+    assert predict(*words, model=trained, output=tmp_path) == 0
+    assert json.loads((tmp_path / 'colon.json').read_text())['threshold'] > 0.8
+
+
+@pytest.mark.parametrize(
+    ('words', 'said'),
+    [
+        (['--cluster', 'here'], 'tcp://HOST:8786'),
+        (['--workers', '2'], '--cluster'),
+        (['--cluster', 'tcp://x:1', '--workers', '2'], '--workers'),
+        (['--cluster', 'local', '--resource', 'GPU=no'], 'GPU=1'),
+        (['--cluster', 'tls://x:1', '--tls-ca', 'ca.pem'], '--tls-cert'),
+        (
+            [
+                *('--cluster', 'tcp://x:1', '--tls-ca', 'a'),
+                *('--tls-cert', 'b', '--tls-key', 'c'),
+            ],
+            'tls://',
+        ),
+    ],
+)
+def test_options_of_a_cluster_must_fit_together(
+    words, said, picture, trained, tmp_path, capsys
+):
+    assert predict(picture, *words, model=trained, output=tmp_path) == 2
+    assert said in one_line(capsys.readouterr().err)
+
+
+def test_what_a_cluster_needs_is_named_where_it_is_missing(
+    picture, trained, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, 'distributed', None)
+    words = picture, '--cluster', 'local'
+    assert predict(*words, model=trained, output=tmp_path) == 2
+    needed = 'pip install "napari-wsol[cluster]"'
+    assert needed in one_line(capsys.readouterr().err)
 
 
 def test_predict_maps_what_the_classifier_saw(picture, trained, tmp_path):
@@ -188,7 +241,9 @@ def test_a_bad_image_does_not_stop_the_others(
         output=tmp_path / 'results',
     )
     assert code == 1
-    assert str(missing) in one_line(capsys.readouterr().err)
+    told, overview = capsys.readouterr().err.splitlines()
+    assert str(missing) in told
+    assert str(tmp_path / 'results' / 'index.html') in overview
     assert (tmp_path / 'results' / 'colon.json').exists()
 
 
@@ -201,15 +256,6 @@ def test_an_output_that_cannot_be_written_is_bad_input(
     )
     assert code == 2
     assert 'cannot be written' in one_line(capsys.readouterr().err)
-
-
-def test_results_of_one_name_do_not_overwrite_each_other(tmp_path):
-    images = [
-        tmp_path / name
-        for name in ('a/x.svs', 'b/x.svs', 'x-2.png', 'a/../a/x.svs')
-    ]
-    names = result_names(images, tmp_path / 'out')
-    assert list(names.values()) == ['x', 'x-2', 'x-2-2']
 
 
 def test_nothing_beside_the_image_is_overwritten(picture, trained, tmp_path):
@@ -225,24 +271,19 @@ def test_nothing_beside_the_image_is_overwritten(picture, trained, tmp_path):
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_an_image_is_never_replaced_by_its_result(tmp_path):
-    with pytest.raises(BadInputError, match='replace the image itself'):
-        result_names([tmp_path / 'slide.zarr'], tmp_path)
-
-
 def test_ctrl_c_says_what_is_kept(
     picture, trained, tmp_path, capsys, monkeypatch
 ):
     @contextmanager
     def impatient(_):
-        def stop(*_):
+        def stop(_):
             raise KeyboardInterrupt
 
-        yield stop
+        yield SimpleNamespace(show=stop)
 
     words = picture, '--mpp', '0.2'
     with monkeypatch.context() as patch:
-        patch.setattr('napari_wsol.cli.prediction.progress_bar', impatient)
+        patch.setattr('napari_wsol.cli.prediction.cohort_table', impatient)
         assert predict(*words, model=trained, output=tmp_path) == 130
     said = capsys.readouterr().err
     assert f'kept in {tmp_path}' in said
@@ -310,7 +351,11 @@ def test_demo_without_a_viewer_writes_maps(small_demo, tmp_path):
     assert names == {
         'synthetic_slide.zarr',
         'synthetic_slide.json',
+        'synthetic_slide.geojson',
+        'synthetic_slide-regions.csv',
+        'synthetic_slide-fields.csv',
         'synthetic_slide-maps.png',
+        'thumbnails',
     }
 
 

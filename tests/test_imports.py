@@ -13,7 +13,7 @@ FLOORS = (
     {'slides', 'models'},
     {'methods'},
     {'training', 'inference', 'evaluation', 'regions', 'projects'},
-    {'engine'},
+    {'engine', 'cohorts'},
     {'widgets', 'cli'},
 )
 """The rooms from the ground up; each may import from its floor and below."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from napari_wsol.cli.console import remark
-from napari_wsol.cli.prediction import make_results_folder, predict_slide
+from napari_wsol.cli.console import progress_bar, remark
+from napari_wsol.cli.prediction import tell
+from napari_wsol.cohorts.results import Results, make_results_folder
+from napari_wsol.cohorts.task import SlideReport, SlideRow
 from napari_wsol.inference.settings import DeviceChoice, PredictionSettings
 from napari_wsol.models.library import DEFAULT_MODEL, find_model
 
@@ -64,16 +67,27 @@ def _write(output: Path, device: DeviceChoice) -> None:
     """Run the model on the synthetic slide and write what it found."""
     make_results_folder(output)
 
+    from napari_wsol.cohorts.slide_work import write_results
     from napari_wsol.models.loading import load_model
     from napari_wsol.slides.synthetic import synthetic_slide
 
-    predict_slide(
-        synthetic_slide(),
+    slide = synthetic_slide()
+    steps = write_results(
+        slide,
         load_model(find_model(DEFAULT_MODEL)),
-        output,
-        SAMPLE,
+        Results(output, SAMPLE),
         PredictionSettings(device=device),
     )
+    with progress_bar(slide.name) as show, closing(steps):
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                made = end.value
+                break
+            show(step.done, step.total, f'{step.rate:.1f} {step.unit}/s')
+    row = SlideRow(SAMPLE, slide.name, 'done', made.prediction, made.regions)
+    tell(SlideReport(row))
 
 
 def _show() -> None:

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_wsol.cli.console import progress_bar, remark
+from napari_wsol.cli.cluster_options import cluster_of
+from napari_wsol.cli.cohort_table import cohort_table
+from napari_wsol.cli.console import remark
 from napari_wsol.cli.failures import BAD_INPUT, FAILED, report
-from napari_wsol.errors import BadInputError
+from napari_wsol.cohorts.results import make_results_folder, result_names
+from napari_wsol.cohorts.task import Notice, SlideReport, SlideTask
 from napari_wsol.inference.settings import (
     DeviceChoice,
     MapChoice,
     PrecisionChoice,
     Prediction,
     PredictionSettings,
-    Progress,
 )
 from napari_wsol.models.library import DEFAULT_MODEL, find_model
 from napari_wsol.slides.pixel_size import PixelSize
 
 if TYPE_CHECKING:
-    from napari_wsol.models.loading import LoadedModel
-    from napari_wsol.slides.slide import Slide
+    from napari_wsol.cohorts.cluster import Cluster
+    from napari_wsol.cohorts.running import Events
 
 
 def predict(
@@ -93,13 +93,48 @@ def predict(
             'likeliest class, stretched over the image.',
         ),
     ] = 'localizer',
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help='Cores to compute with, for each slide.'),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar='ADDRESS',
+            help='Run the slides on Dask: tcp://HOST:8786, tls://HOST:8786, '
+            "a scheduler's file, or `local` for processes here.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help='Processes of `--cluster local`.'),
+    ] = None,
+    resource: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar='NAME=AMOUNT',
+            help='What a slide needs of a worker; GPU=1 with `--device cuda`.',
+        ),
+    ] = None,
+    tls_ca: Annotated[
+        Path | None,
+        typer.Option(help='Certificate authority of a tls:// cluster, PEM.'),
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help='Your certificate for it, PEM.')
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(help='Its private key, PEM.')
+    ] = None,
 ) -> None:
     """Mark in images what decided the model's answer, and how sure it was.
 
     Writes for each image DIR/NAME.zarr (OME-Zarr: probability, entropy,
-    labels/mask), DIR/NAME.json (the figures) and DIR/NAME-maps.png (a
-    picture). An image that fails is reported and the others go on. The same
-    command goes on where it was stopped.
+    labels/mask), DIR/NAME.json (the figures), DIR/NAME.geojson and
+    DIR/NAME-regions.csv (the regions) and DIR/NAME-maps.png (a picture); of
+    all images DIR/summary.csv and DIR/index.html. An image that fails is
+    reported and the others go on. The same command goes on where it was
+    stopped, and skips what is finished.
     """
     settings = PredictionSettings(
         tissue_only=tissue_only,
@@ -112,128 +147,98 @@ def predict(
     pixel_size = (
         None if mpp is None else PixelSize(mpp, mpp, 'entered by the user')
     )
+    certificates = {
+        '--tls-ca': tls_ca,
+        '--tls-cert': tls_cert,
+        '--tls-key': tls_key,
+    }
+    place = cluster_of(cluster, workers, resource or [], certificates, device)
     folder = find_model(model)
     make_results_folder(output)
-    names = result_names(images, output)
-
-    from napari_wsol.models.loading import load_model
-    from napari_wsol.slides.opening import open_slide
-
-    loaded = load_model(folder)
-    codes = []
-    for path, name in names.items():
-        try:
-            with closing(open_slide(path, pixel_size)) as slide:
-                predict_slide(slide, loaded, output, name, settings)
-        except KeyboardInterrupt:
-            remark(
-                f'What is done is kept in {output}: the same command goes on '
-                'where it was stopped.'
-            )
-            raise
-        except Exception as error:  # the other images shall go on
-            codes.append(report(error, str(path) if len(names) > 1 else ''))
+    tasks = [
+        SlideTask(
+            path.absolute(),
+            output.absolute(),
+            name,
+            folder.path.absolute(),
+            folder.card.sha256,
+            settings,
+            pixel_size,
+            threads,
+        )
+        for path, name in result_names(images, output).items()
+    ]
+    try:
+        codes = _run(tasks, place)
+    except KeyboardInterrupt:
+        remark(
+            f'What is done is kept in {output}: the same command goes on '
+            'where it was stopped.'
+        )
+        raise
+    if len(tasks) > 1:
+        remark(f'All of them: {output / "index.html"}')
     if codes:
-        all_bad = len(codes) == len(names) and set(codes) == {BAD_INPUT}
+        all_bad = len(codes) == len(tasks) and set(codes) == {BAD_INPUT}
         raise typer.Exit(BAD_INPUT if all_bad else FAILED)
 
 
-def make_results_folder(folder: Path) -> None:
-    """Make the folder of the results, and see that it can be written to.
+def _run(tasks: list[SlideTask], cluster: Cluster | None) -> list[int]:
+    """Run slides and say how each ended; the exit codes of those that failed.
 
-    Raises
-    ------
-    BadInputError
-        Where it cannot.
+    On a terminal, a table shows how they go on.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise BadInputError(
-            f'The results cannot be written to "{folder}" '
-            f'({error.strerror or error}): choose another folder.'
-        ) from error
+    from napari_wsol.cohorts.summary import Summary
 
-
-def result_names(images: Iterable[Path], folder: Path) -> dict[Path, str]:
-    """What the results of each image are called, no two alike.
-
-    That is the image's name without its suffix; where several images share
-    it, or the folder holds another file ``NAME.json``, a number follows, in
-    the order given. An image given twice counts once.
-
-    Raises
-    ------
-    BadInputError
-        Where a result would lie where one of the images lies.
-    """
-    paths = {path.resolve(): path for path in images}
-    names: dict[Path, str] = {}
-    for path in paths.values():
-        stem = name = path.stem or path.resolve().stem
-        number = 1
-        while name in names.values() or _is_of_another(
-            folder / f'{name}.json', path
-        ):
-            number += 1
-            name = f'{stem}-{number}'
-        names[path] = name
-    for name in names.values():
-        if (folder / f'{name}.zarr').resolve() in paths:
-            raise BadInputError(
-                f'The results of "{name}" would replace the image itself: '
-                'choose another folder for them.'
-            )
-    return names
-
-
-def _is_of_another(card: Path, image: Path) -> bool:
-    """Whether a file is there that is no result card of such an image."""
-    from napari_wsol.inference.results import read_card
-
-    if not card.exists():
-        return False
-    try:
-        return read_card(card).image != image.name
-    except BadInputError:
-        return True
-
-
-def predict_slide(
-    slide: Slide,
-    model: LoadedModel,
-    folder: Path,
-    name: str,
-    settings: PredictionSettings,
-) -> Prediction:
-    """Run a model over a slide, write its results and say what was found."""
-    from napari_wsol.inference.picture import save_picture
-    from napari_wsol.inference.predicting import predict as run
-    from napari_wsol.inference.results import write_card
-
-    store = folder / f'{name}.zarr'
-    events = run(slide, model, store, settings)
-    with progress_bar(slide.name) as show, closing(events):
-        while True:
-            try:
-                event = next(events)
-            except StopIteration as end:
-                result: Prediction = end.value
-                break
-            if isinstance(event, Progress):
-                show(
-                    event.done,
-                    event.total,
-                    f'{event.rate:.1f} {event.unit}/s {event.message}',
+    summary = Summary(tasks[0].folder, tasks)
+    images = {task.name: task.image for task in tasks}
+    codes, skipped = [], 0
+    with (
+        cohort_table([task.name for task in tasks]) as table,
+        closing(_events(tasks, cluster)) as events,
+    ):
+        for event in events:
+            summary.take(event)
+            table.show(event)
+            if isinstance(event, Notice):
+                remark(event.text)
+            if not isinstance(event, SlideReport):
+                continue
+            skipped += event.skipped
+            if event.error is not None:
+                image = images[event.row.name]
+                several = len(tasks) > 1
+                codes.append(
+                    report(event.error, str(image) if several else '')
                 )
-    write_card(folder / f'{name}.json', result)
-    save_picture(folder / f'{name}-maps.png', slide, result)
-    for note in result.notes:
-        remark(f'{slide.name}: {note}')
-    typer.echo(f'{slide.name}: {finding(result)} -> {store}')
-    return result
+            else:
+                tell(event)
+    if skipped:
+        remark(
+            f'{skipped} of {len(tasks)} had been finished before, and were '
+            'not run again.'
+        )
+    return codes
+
+
+def _events(tasks: list[SlideTask], cluster: Cluster | None) -> Events:
+    if cluster is None:
+        from napari_wsol.cohorts.running import run_here
+
+        return run_here(tasks)
+    from napari_wsol.cohorts.distributing import run_on
+
+    return run_on(cluster, tasks)
+
+
+def tell(done: SlideReport) -> None:
+    """Say what was found in a slide, and what to know about it."""
+    row = done.row
+    assert row.result is not None
+    if not done.skipped:
+        for note in row.result.notes:
+            remark(f'{row.image}: {note}')
+    typer.echo(f'{row.image}: {finding(row.result)} -> {row.result.store}')
 
 
 def finding(result: Prediction) -> str:

@@ -8,13 +8,10 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
-import math
 import platform
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from napari_wsol.engine.messages import (
     BudgetFound,
@@ -46,12 +43,6 @@ if TYPE_CHECKING:
     from napari_wsol.engine.messages import ImageSource
     from napari_wsol.slides.pixel_size import PixelSize
     from napari_wsol.slides.slide import Slide
-
-MOST_WEIGHED = 500
-"""Regions, the largest ones, of which is asked whether they matter."""
-
-STAIN_MEGAPIXELS = 25
-"""Of a map: a larger one has its stain measured on coarser pixels."""
 
 MOST_HASHED = 64_000_000
 HASHED_ROWS = 1024
@@ -174,39 +165,24 @@ def judge(request: JudgeRequest, context: JobContext) -> JobEvents:
 
 def find_regions(request: RegionsRequest, context: JobContext) -> JobEvents:
     """Find, outline and measure the regions of a result."""
-    from napari_wsol.regions.extraction import extract
-    from napari_wsol.regions.relevance import weighed
+    from napari_wsol.inference.summary import class_probabilities
+    from napari_wsol.regions.finding import find_regions as find
     from napari_wsol.regions.saving import save_regions
-    from napari_wsol.regions.stain import stained
-    from napari_wsol.regions.stored import stored_result
 
-    result = stored_result(request.prediction)
-    maps, classes = result.maps, result.prediction.roi_classes
-    table, outlines = yield from extract(
-        maps, request.threshold, result.frame, classes
-    )
+    slide = classify = None
+    if request.model is not None:
+        classify = functools.partial(
+            class_probabilities, model=_models.get(request.model)
+        )
     if request.image is not None:
         slide = _open(request.image, request.pixel_size, context)
-        height, width = maps.shape
-        coarser = math.ceil(
-            math.sqrt(height * width / (1e6 * STAIN_MEGAPIXELS))
+    try:
+        table, outlines = yield from find(
+            request.prediction, request.threshold, slide, classify
         )
-        try:
-            table = yield from stained(table, outlines, slide, coarser=coarser)
-        finally:
+    finally:
+        if slide is not None:
             slide.close()
-    if request.model is not None and maps.scores is not None:
-        from napari_wsol.inference.summary import class_probabilities
-
-        model = _models.get(request.model)
-        table = yield from weighed(
-            table,
-            outlines,
-            np.asarray(maps.scores[0]),
-            result.cell_step,
-            lambda cells: class_probabilities(cells, model),
-            most=MOST_WEIGHED,
-        )
     save_regions(Path(request.output), table, outlines)
     return RegionsFound(request.job, len(table))
 

@@ -1,0 +1,1 @@
+"""Many slides, one after the other or on many machines, into one folder."""
