@@ -78,8 +78,8 @@ def predict(
     ------
     Begun, Progress, ChunkDone
         ``Begun`` once, as soon as there is a store to look into. A chunk
-        that is looked at may be told twice: as a preview (without class
-        maps), and once its neighbours are blended in.
+        that is looked at may be told twice: as a preview, and once its
+        neighbours are blended in.
 
     Returns
     -------

@@ -10,7 +10,7 @@ from napari_wsol.inference.area import Area
 from napari_wsol.inference.blending import Blender, Floats
 from napari_wsol.inference.forward import Answers
 from napari_wsol.inference.grid import Grid, Tile
-from napari_wsol.inference.maps import CLASSES, chunk_maps
+from napari_wsol.inference.maps import chunk_maps
 from napari_wsol.inference.pyramid import Pyramid
 from napari_wsol.inference.settings import ChunkDone
 from napari_wsol.inference.store import ResultStore
@@ -113,6 +113,5 @@ class Writer:
         core = patch[:, margin : margin + height, margin : margin + width]
         wanted = self._area.wanted_map(self._grid, tile)
         made = chunk_maps(core, wanted, self._threshold)
-        made.maps.pop(CLASSES, None)
         self._store.write_maps(tile, made.maps)
         self._pyramid.put(tile, made.maps, final=False)

@@ -164,6 +164,26 @@ def test_what_is_looked_at_is_shown_first(
     assert not shown[-1].intersection(corner)
 
 
+def test_what_is_shown_early_has_its_class(
+    slide: ArraySlide, tiny_model: LoadedModel, tmp_path: Path
+) -> None:
+    view = View(Box(0, 0, *slide.shape))
+    settings = replace(EVERYWHERE, batch=1)
+    run = predict(slide, tiny_model, tmp_path / 'a', settings, view=view)
+    first = next(event for event in run if isinstance(event, ChunkDone))
+    run.close()
+    root = zarr.open_group(tmp_path / 'a', mode='r')
+    rows, cols = (
+        slice(round(start / 8) + 1, round(stop / 8) - 1)
+        for start, stop in (
+            (first.box.y, first.box.bottom),
+            (first.box.x, first.box.right),
+        )
+    )
+    classes = np.asarray(root['class_probability/0'])[:, rows, cols]
+    np.testing.assert_allclose(classes.sum(0), 1, atol=1e-3)
+
+
 def test_the_store_can_be_looked_into_from_the_beginning(
     slide: ArraySlide, tiny_model: LoadedModel, tmp_path: Path
 ) -> None:
