@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_wsol.engine.messages import Earlier
+from napari_wsol.engine.messages import CLOSING, Earlier
 from napari_wsol.widgets import jobs
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ class EarlierResults(QObject):
         super().__init__(parent)
         self._client, self._folder = client, folder
         self._question = question
-        self._generation = 0
+        self._asked_again = False
+        self._wanted = True
         self.running = jobs.Running()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -65,23 +66,28 @@ class EarlierResults(QObject):
         self._timer.timeout.connect(self._ask)
 
     def ask(self) -> None:
-        """Ask when the form has come to rest."""
-        self.stop()
-        self._timer.start()
+        """Ask when the form has come to rest, and the last answer is there."""
+        self._wanted = True
+        if self.running.job is None:
+            self._timer.start()
+        else:
+            self._asked_again = True
 
-    def stop(self) -> None:
-        """Ask nothing any more."""
+    def drop(self) -> None:
+        """Care for no answer any more.
+
+        What the engine is doing for it is not stopped: a run would have to
+        do the same.
+        """
         self._timer.stop()
-        self._generation += 1
-        self.running.stop()
-        self.running.job = None
+        self._asked_again = self._wanted = False
 
     def _ask(self) -> None:
+        self._asked_again = False
         question = self._question()
         if question is None:
             return
         image, pixel_size, model, settings = question
-        generation = self._generation
         self.running.job = jobs.find_earlier(
             self._client,
             image,
@@ -89,14 +95,16 @@ class EarlierResults(QObject):
             model,
             self._folder,
             settings,
-            lambda event: self._take(generation, event),
+            self._take,
         )
 
-    def _take(self, generation: int, event: Any) -> None:
-        if not isalive(self) or generation != self._generation:
+    def _take(self, event: Any) -> None:
+        if not isalive(self) or not isinstance(event, CLOSING):
             return
-        if isinstance(event, Earlier):
-            self.running.job = None
+        self.running.job = None
+        if self._asked_again:
+            self._timer.start()
+        elif self._wanted and isinstance(event, Earlier):
             self.told.emit(described(event))
 
 

@@ -146,7 +146,7 @@ class LocalizeWidget(DockForm):
             show_only(self._viewer, layer)
         self._source, self._model = layer, model.path
         self._settings = self._chosen_settings(boxes)
-        self._earlier.stop()
+        self._earlier.drop()
         self._follow.follow(layer if self.panel.begins_in_view else None)
         self.panel.begin(
             'Starting...'

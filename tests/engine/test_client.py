@@ -37,14 +37,14 @@ def test_events_come_in_order_and_end_with_the_result(client, do):
     assert events[-1] == Finished(1, '8')
 
 
-def test_progress_is_sent_some_ten_times_a_second(client, do):
+def test_progress_is_sent_a_few_times_a_second(client, do):
     do('count', 1)
     start = time.monotonic()
     steps = [e.done for e in do('count', 25) if isinstance(e, Progress)]
     seconds = time.monotonic() - start
     assert steps[0] == 1
     assert steps[-1] == 25
-    assert 4 <= len(steps) <= seconds / 0.1 + 2
+    assert 3 <= len(steps) <= seconds / 0.25 + 2
 
 
 def test_starting_does_not_wait(client):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections.abc import Callable
 from dataclasses import fields as parts
 from dataclasses import replace
@@ -55,7 +56,11 @@ def run(
     store: Path,
     settings: PredictionSettings = EVERYWHERE,
 ) -> Prediction:
-    events = predict(slide, model, store, settings, fingerprint_of_image='x')
+    pixels = slide.read_level(0, 0, 0, *slide.shape)
+    content = hashlib.sha256(pixels).hexdigest()
+    events = predict(
+        slide, model, store, settings, fingerprint_of_image=content
+    )
     return exhaust(events)[1]
 
 

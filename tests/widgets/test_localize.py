@@ -244,6 +244,20 @@ def test_a_run_can_be_paused(widget, layer, client, qtbot):
     assert widget.panel._pause.isHidden()
 
 
+def test_a_run_silences_the_question_for_earlier_results(
+    viewer, widget, client, tissue, qtbot
+):
+    client.kept = True, 1_790_000_000.0
+    client.automatic = False
+    viewer.add_image(tissue, name='tissue', **MICRONS)
+    widget.panel._button.click()
+    qtbot.waitUntil(lambda: bool(client.requests))
+    client.finish()
+    qtbot.waitUntil(lambda: not widget.is_running)
+    qtbot.wait(800)
+    assert 'Done in' in said(widget)
+
+
 @pytest.mark.parametrize(
     ('finished', 'words'), [(True, 'shows it at once'), (False, 'goes on')]
 )

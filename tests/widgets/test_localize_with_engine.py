@@ -39,8 +39,10 @@ def test_a_crash_of_the_engine_costs_the_job_only(
     widget.panel.tissue_only = False
     qtbot.waitUntil(lambda: widget.engine_is_ready, timeout=PATIENCE_MS)
     engine = widget._session.client
-    widget._earlier.stop()
-    qtbot.wait(3000)  # until the engine has nothing to do
+    qtbot.wait(1000)  # until it was asked for earlier results
+    qtbot.waitUntil(
+        lambda: widget._earlier.running.job is None, timeout=PATIENCE_MS
+    )
     os.kill(engine.pid, signal.SIGSTOP)
     widget.run()
     qtbot.wait(2000)  # until the request is on its way
