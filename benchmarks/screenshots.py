@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import napari
-from qtpy.QtWidgets import QApplication
+from event_loop import run_loop
 
 from napari_wsol.widgets.localize import LocalizeWidget
 
@@ -72,10 +72,7 @@ def save(viewer: napari.Viewer, path: Path) -> None:
 
 def wait(seconds: float) -> None:
     """Let the viewer work for a while."""
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        QApplication.processEvents()
-        time.sleep(0.005)
+    run_loop(lambda: False, seconds)
 
 
 def _arguments() -> argparse.Namespace:
