@@ -170,10 +170,12 @@ def _links(results: Results) -> str:
         for path, words, end in (
             (results.picture, 'picture', ''),
             (results.card, 'figures', ''),
+            (results.fields, 'fields', ''),
             (results.measurements, 'regions', ''),
             (results.outlines, 'GeoJSON', ''),
             (results.store, 'maps', '/'),
         )
+        if path.exists()
     )
 
 
