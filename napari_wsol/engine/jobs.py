@@ -40,6 +40,9 @@ from napari_wsol.inference.shelf import Shelf
 from napari_wsol.models.warm import WarmModels
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from napari_wsol.engine.messages import ImageSource
     from napari_wsol.slides.pixel_size import PixelSize
     from napari_wsol.slides.slide import Slide
@@ -169,16 +172,21 @@ def find_regions(request: RegionsRequest, context: JobContext) -> JobEvents:
     from napari_wsol.regions.finding import find_regions as find
     from napari_wsol.regions.saving import save_regions
 
-    slide = classify = None
-    if request.model is not None:
-        classify = functools.partial(
-            class_probabilities, model=_models.get(request.model)
-        )
+    slide = None
+    model = request.model
+
+    def classify(cells: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        assert model is not None
+        return class_probabilities(cells, _models.get(model))
+
     if request.image is not None:
         slide = _open(request.image, request.pixel_size, context)
     try:
         table, outlines = yield from find(
-            request.prediction, request.threshold, slide, classify
+            request.prediction,
+            request.threshold,
+            slide,
+            None if model is None else classify,
         )
     finally:
         if slide is not None:
