@@ -11,7 +11,8 @@ network also runs over tiles of the slide that were read before, in the same
 batches, half of them before and half after the run, since a machine drifts.
 Prints working megapixels per second of both (halos not counted), their
 ratio, peak memory of the process over what it held before it opened the
-slide, and the store's size.
+slide, and the store's size. With ``--compile`` both are of the compiled
+network, which is compiled before the clock runs; how long that took is printed.
 """
 
 # ruff: noqa: E402 - huge pages have to be asked for before torch comes
@@ -51,6 +52,7 @@ def main() -> None:
     parser.add_argument('--precision', default='auto')
     parser.add_argument('--threads', type=int)
     parser.add_argument('--batch', type=int)
+    parser.add_argument('--compile', action='store_true')
     given = parser.parse_args()
     spawn = multiprocessing.get_context('spawn')
     print(
@@ -89,6 +91,7 @@ def measure(path: Path, given: argparse.Namespace, sender: Any) -> None:
     """Run over one slide; send the figures."""
     import torch
 
+    from napari_wsol.inference.compiling import compiled_looks
     from napari_wsol.inference.forward import Forward, localizer_look
     from napari_wsol.inference.job import make_job
     from napari_wsol.inference.memory import plan_batch
@@ -105,7 +108,10 @@ def measure(path: Path, given: argparse.Namespace, sender: Any) -> None:
     store = given.folder / 'out.zarr'
     shutil.rmtree(store, ignore_errors=True)
     settings = PredictionSettings(
-        device=given.device, precision=given.precision, batch=given.batch
+        device=given.device,
+        precision=given.precision,
+        batch=given.batch,
+        compiled=given.compile,
     )
     start = psutil.Process().memory_info().rss / 1e6
     with closing(open_slide(path)) as slide:
@@ -124,6 +130,8 @@ def measure(path: Path, given: argparse.Namespace, sender: Any) -> None:
             look=localizer_look(classify=True),
             batch=batch,
         )
+        if given.compile:
+            forward.looks = compiled_looks()
         pixels = [read_tile(slide, grid, tile) for tile in middle[:batch]]
 
         def bare(at_least: float) -> tuple[float, float]:
@@ -134,6 +142,10 @@ def measure(path: Path, given: argparse.Namespace, sender: Any) -> None:
                 done += sum(map(grid.megapixels, middle[:batch]))
             return done, time.perf_counter() - began
 
+        began = time.perf_counter()
+        bare(0.01)
+        if given.compile:
+            print(f'compiled in {time.perf_counter() - began:.0f} s')
         bare(2)
         before = bare(BARE_SECONDS / 2)
         events = predict(slide, model, store, settings)

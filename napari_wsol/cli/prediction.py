@@ -93,6 +93,15 @@ def predict(
             'likeliest class, stretched over the image.',
         ),
     ] = 'localizer',
+    compiled: Annotated[
+        bool | None,
+        typer.Option(
+            '--compile/--no-compile',
+            help='Compile the network for this machine first, which takes the '
+            'better part of a minute once and makes it faster; needs a C++ '
+            'compiler. By default for slides on which it pays off, on CPUs.',
+        ),
+    ] = None,
     threads: Annotated[
         int | None,
         typer.Option(min=1, help='Cores to compute with, for each slide.'),
@@ -143,6 +152,7 @@ def predict(
         precision=precision,
         tile=tile,
         map=map_,
+        compiled=compiled,
     )
     pixel_size = (
         None if mpp is None else PixelSize(mpp, mpp, 'entered by the user')

@@ -18,6 +18,7 @@ from torch import Tensor
 from napari_wsol.errors import BadInputError
 from napari_wsol.inference.area import Area
 from napari_wsol.inference.blending import Blender
+from napari_wsol.inference.compiling import Looks
 from napari_wsol.inference.forward import Answers
 from napari_wsol.inference.grid import Grid, Tile
 from napari_wsol.inference.job import Job
@@ -28,7 +29,7 @@ from napari_wsol.models.activation_maps import (
     map_of_features,
     stretched,
 )
-from napari_wsol.models.localizer import Localizer, TileMaps
+from napari_wsol.models.localizer import Glance, Localizer
 
 Floats = npt.NDArray[np.float32]
 
@@ -39,10 +40,10 @@ holds some four of each."""
 
 
 def features_look(
-    network: Localizer, tiles: Sequence[Tile], images: Tensor
-) -> TileMaps:
-    """The first look: the encoder's last map in place of pixels."""
-    return TileMaps(network.encoder(images)[-1], None)
+    looks: Looks, network: Localizer, tiles: Sequence[Tile], images: Tensor
+) -> Glance:
+    """What is gathered: the encoder's last map in place of pixels."""
+    return Glance(network.encoder(images)[-1], None)
 
 
 class FeatureCells:
@@ -153,15 +154,19 @@ class ClassMapLook:
         self._scores = None if scores is None else self._with_halo(scores)
 
     def __call__(
-        self, network: Localizer, tiles: Sequence[Tile], images: Tensor
-    ) -> TileMaps:
+        self,
+        looks: Looks,
+        network: Localizer,
+        tiles: Sequence[Tile],
+        images: Tensor,
+    ) -> Glance:
         """As ``inference.forward.Look``."""
         mask = self._around(self._probability, tiles).to(images)
-        pixel = torch.cat([1 - mask, mask], 1)
-        if self._scores is None:
-            return TileMaps(pixel, None)
-        whole = self._around(self._scores, tiles).to(images)
-        return TileMaps(pixel, network.seen_apart(images, whole, mask))
+        scores = self._scores
+        return Glance(
+            torch.cat([1 - mask, mask], 1),
+            None if scores is None else self._around(scores, tiles).to(images),
+        )
 
     def _with_halo(self, cells: Floats) -> Tensor:
         """Filled up to whole tiles, mirrored all around as the pixels are."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,27 +12,28 @@ import torch
 from torch import Tensor
 
 from napari_wsol.errors import OutOfMemoryError
+from napari_wsol.inference.compiling import PLAIN, Looks
 from napari_wsol.inference.grid import Grid, Tile
 from napari_wsol.inference.memory import is_out_of_memory
 from napari_wsol.models.loading import LoadedModel
-from napari_wsol.models.localizer import Localizer, TileMaps
+from napari_wsol.models.localizer import Glance, Localizer
 from napari_wsol.slides.slide import RGB
 
 Floats = npt.NDArray[np.float32]
+Given = TypeVar('Given')
 
-
-Look = Callable[[Localizer, Sequence[Tile], Tensor], TileMaps]
-"""What to ask of a network about tiles: their places in the grid, and their
-normalised pixels ``(B, 3, H, W)``, halo included."""
+Look = Callable[[Looks, Localizer, Sequence[Tile], Tensor], Glance]
+"""What to ask of a network, and how, about tiles: their places in the grid,
+and their normalised pixels ``(B, 3, H, W)``, halo included."""
 
 
 def localizer_look(*, classify: bool) -> Look:
     """The look that asks the network's own localizer."""
 
     def look(
-        network: Localizer, tiles: Sequence[Tile], images: Tensor
-    ) -> TileMaps:
-        return network.maps(images, classify=classify)
+        looks: Looks, network: Localizer, tiles: Sequence[Tile], images: Tensor
+    ) -> Glance:
+        return looks.glance(network, images, classify)
 
     return look
 
@@ -56,6 +58,25 @@ class Answers:
         return self.pixel.numpy(), scores
 
 
+@dataclass(frozen=True)
+class Glanced:
+    """Tiles at which the network took the first of its looks.
+
+    Parameters
+    ----------
+    answers
+        What can be shown of them already; without ``scores``.
+    pixels, images, glance
+        What the second look needs.
+    """
+
+    tiles: Sequence[Tile]
+    answers: Answers
+    pixels: Sequence[RGB]
+    images: Tensor
+    glance: Glance
+
+
 class Forward:
     """Runs a network over tiles, in batches that fit.
 
@@ -65,11 +86,18 @@ class Forward:
     Parameters
     ----------
     look
-        What to ask of the network; may be changed between calls.
+        What to ask of the network first; may be changed between calls. Where
+        it gives the classifier's maps, the classifier then looks at the
+        foreground and the background alone.
     batch
         Tiles per batch to begin with; halved whenever memory runs out.
     precision
         Of autocast.
+
+    Attributes
+    ----------
+    looks
+        How the network is asked: plain at first; may be changed.
     """
 
     def __init__(
@@ -83,6 +111,7 @@ class Forward:
         batch: int,
     ) -> None:
         self.look = look
+        self.looks = PLAIN
         self.batch = batch
         self._grid = grid
         self._device = device
@@ -90,6 +119,7 @@ class Forward:
         self._network = model.network.to(device).to(
             memory_format=torch.channels_last
         )
+        self._uploads = Uploads(device)
         normalization = model.card.normalization
         self._mean = self._per_channel(normalization.mean)
         self._std = self._per_channel(normalization.std)
@@ -104,24 +134,54 @@ class Forward:
         OutOfMemoryError
             Where not even one tile at a time fits.
         """
-        answers: list[Answers] = []
+        return [
+            answers
+            for glanced in self.glance(tiles, pixels)
+            for answers in self.complete(glanced)
+        ]
+
+    def glance(
+        self, tiles: Sequence[Tile], pixels: Sequence[RGB]
+    ) -> list[Glanced]:
+        """The first look alone, where one wants to see something soon.
+
+        Raises
+        ------
+        OutOfMemoryError
+            As a call.
+        """
+        found: list[Glanced] = []
         start = 0
         while start < len(tiles):
             part = slice(start, start + self.batch)
-            answer = self._try(tiles[part], pixels[part])
-            if answer is None:
+            one = self._try(self._glance, tiles[part], pixels[part])
+            if one is None:
                 self._halve()
                 continue
-            answers.append(answer)
+            found.append(one)
             start += len(tiles[part])
-        return answers
+        return found
 
-    def _try(
-        self, tiles: Sequence[Tile], pixels: Sequence[RGB]
-    ) -> Answers | None:
-        """The answers, or None where the device's memory ran out."""
+    def complete(self, glanced: Glanced) -> list[Answers]:
+        """What the second look says besides, and all else again.
+
+        Raises
+        ------
+        OutOfMemoryError
+            As a call.
+        """
+        answers = self._try(self._complete, glanced)
+        if answers is None:
+            if len(glanced.images) <= self.batch:
+                self._halve()
+            return self(glanced.tiles, glanced.pixels)
+        return [answers]
+
+    def _try(self, step: Callable[..., Given], *about: Any) -> Given | None:
+        """What a step gives, or None where the device's memory ran out."""
         try:
-            return self._answers(tiles, pixels)
+            with torch.inference_mode(), self._autocast():
+                return step(*about)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -139,38 +199,72 @@ class Forward:
         if self._device.type == 'cuda':
             torch.cuda.empty_cache()
 
-    @torch.inference_mode()
-    def _answers(
-        self, tiles: Sequence[Tile], pixels: Sequence[RGB]
-    ) -> Answers:
-        grid, device = self._grid, self._device
+    def _glance(self, tiles: Sequence[Tile], pixels: Sequence[RGB]) -> Glanced:
         missing = self.batch - len(tiles)
-        batch = torch.from_numpy(np.stack([*pixels, *[pixels[-1]] * missing]))
-        if device.type == 'cuda':
-            batch = batch.pin_memory()
-        batch = batch.to(device, non_blocking=True)
+        filled = [*pixels, *[pixels[-1]] * missing]
+        batch = self._uploads(torch.from_numpy(np.stack(filled)))
         # (B, H, W, 3) seen as (B, 3, H, W) is channels-last already.
         images = batch.permute(0, 3, 1, 2).float()
         images = images.div_(255).sub_(self._mean).div_(self._std)
-        with torch.autocast(
-            device.type,
+        places = [*tiles, *[tiles[-1]] * missing]
+        glance = self.look(self.looks, self._network, places, images)
+        answers = self._answers(len(tiles), glance.pixel, None)
+        return Glanced(tiles, answers, pixels, images, glance)
+
+    def _complete(self, glanced: Glanced) -> Answers:
+        glance = glanced.glance
+        if glance.scores is None:
+            return glanced.answers
+        scores = self.looks.seen_apart(
+            self._network, glanced.images, glance.scores, glance.foreground
+        )
+        return self._answers(len(glanced.tiles), glance.pixel, scores)
+
+    def _answers(
+        self, count: int, pixel: Tensor, scores: Tensor | None
+    ) -> Answers:
+        """The cores of the first ``count`` tiles, on their way."""
+        grid = self._grid
+        pixel = _core(pixel[:count], grid.halo // grid.stride, grid.margin)
+        if scores is not None:
+            scores = _core(scores[:count], grid.halo // grid.class_stride, 0)
+        return _to_cpu(pixel, scores, self._device)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(
+            self._device.type,
             dtype=self._precision,
             enabled=self._precision != torch.float32,
-        ):
-            places = [*tiles, *[tiles[-1]] * missing]
-            maps = self.look(self._network, places, images)
-        pixel = _core(
-            maps.pixel[: len(tiles)], grid.halo // grid.stride, grid.margin
         )
-        scores = maps.class_scores
-        if scores is not None:
-            scores = _core(
-                scores[: len(tiles)], grid.halo // grid.class_stride, 0
-            )
-        return _to_cpu(pixel, scores, device)
 
     def _per_channel(self, values: tuple[float, float, float]) -> Tensor:
         return torch.tensor(values, device=self._device).view(1, 3, 1, 1)
+
+
+class Uploads:
+    """Takes tensors to a device; on CUDA while the last batch is computed.
+
+    A copy in the stream that computes would wait for what it computes.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._stream = (
+            torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+            if device.type == 'cuda'
+            else None
+        )
+
+    def __call__(self, tensor: Tensor) -> Tensor:
+        """The tensor, there or on its way for whoever computes next."""
+        if self._stream is None:
+            return tensor.to(self._device)
+        with torch.cuda.stream(self._stream):
+            there = tensor.pin_memory().to(self._device, non_blocking=True)
+        computing = torch.cuda.current_stream(self._device)
+        computing.wait_stream(self._stream)
+        there.record_stream(computing)
+        return there
 
 
 def _core(maps: Tensor, halo: int, margin: int) -> Tensor:

@@ -59,6 +59,8 @@ class StoreSpec:
         Of everything that the maps depend on.
     batch
         Tiles per batch with which the run began.
+    compiled
+        Whether it began with a compiled network.
     """
 
     grid: Grid
@@ -67,6 +69,7 @@ class StoreSpec:
     pixel_size: tuple[float, float] | None
     fingerprint: str
     batch: int
+    compiled: bool = False
 
 
 def create_layout(target: Target, spec: StoreSpec) -> zarr.Group:
@@ -117,6 +120,7 @@ def create_layout(target: Target, spec: StoreSpec) -> zarr.Group:
                 'format': FORMAT,
                 'fingerprint': spec.fingerprint,
                 'batch': spec.batch,
+                'compiled': spec.compiled,
                 'finished': False,
             },
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import psutil
 import torch
 
@@ -13,6 +15,9 @@ LARGEST_BATCH = {'cpu': 2, 'mps': 8, 'cuda': 32}
 
 LARGEST_CPU_INPUT = 2**21
 """Pixels of one CPU batch; beyond, its memory is faulted in each time."""
+
+MOST_CPU_READERS = 4
+"""Threads that read while the network itself takes the cores."""
 
 _OUT_OF_MEMORY = (
     'not enough memory',
@@ -49,6 +54,35 @@ def plan_batch(
     largest = max(1, min(fitting, LARGEST_BATCH.get(device.type, 1)))
     batches = max(1, -(-tiles // largest))
     return max(1, -(-tiles // batches))
+
+
+def plan_readers(device: torch.device, cores: int | None = None) -> int:
+    """Threads that read tiles ahead.
+
+    Beside a GPU all cores but one, which feeds it; a few, where the network
+    runs on the same cores.
+
+    Parameters
+    ----------
+    cores
+        To be used; None takes what there is.
+    """
+    count = cores or os.cpu_count() or 1
+    if device.type == 'cpu':
+        return min(MOST_CPU_READERS, count)
+    return max(1, count - 1)
+
+
+def plan_ahead(input_shape: tuple[int, int], batch: int, readers: int) -> int:
+    """Tiles to have read ahead: two batches, or less where memory is short.
+
+    At least what the next batch needs. They may take an eighth of the memory
+    that is free now.
+    """
+    height, width = input_shape
+    free = int(psutil.virtual_memory().available)
+    fitting = free // 8 // (3 * height * width)
+    return max(batch, min(2 * batch + readers, fitting))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

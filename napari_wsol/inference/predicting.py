@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,10 +14,11 @@ from cachetools import LRUCache
 
 from napari_wsol.inference.area import Area, contributors, plan
 from napari_wsol.inference.class_maps import FeatureCells, features_look
+from napari_wsol.inference.compiling import PLAIN, compiled_looks, pays_off
 from napari_wsol.inference.forward import Forward, localizer_look
 from napari_wsol.inference.grid import Grid, Tile
 from napari_wsol.inference.job import Job, make_job, prospect, store_spec
-from napari_wsol.inference.memory import plan_batch
+from napari_wsol.inference.memory import plan_batch, plan_readers
 from napari_wsol.inference.outcome import notes_on, outcome
 from napari_wsol.inference.pace import Pace
 from napari_wsol.inference.settings import (
@@ -26,7 +28,7 @@ from napari_wsol.inference.settings import (
     PredictionSettings,
     Progress,
 )
-from napari_wsol.inference.store import open_store
+from napari_wsol.inference.store import ResultStore, open_store
 from napari_wsol.inference.streaming import stream
 from napari_wsol.inference.target import Target
 from napari_wsol.inference.view_first import TileQueue, View
@@ -126,23 +128,26 @@ def run(
         area = Area(area.boxes, tissue_of(job))
     planned = plan(grid, area)
     with _computing_threads(threads):
-        forward = _forward(
-            job,
-            settings.batch
-            or plan_batch(job.device, grid.input_shape, len(planned)),
-        )
+        forward = _forward(job, len(planned))
+        compiled = settings.compiled
+        if compiled is None:
+            compiled = pays_off(job.device, _megapixels(grid, planned))
+        spec = store_spec(job, forward.batch, compiled=compiled)
+        store = open_store(job.target, spec)
+        yield Begun(prospect(job))
+        first_batch = forward.batch = store.batch
+        chunks = sorted(set(planned) - store.done())
+        notes = []
+        if chunks and store.compiled and settings.map == 'localizer':
+            notes = yield from _compile(forward, grid, store)
         streamed = partial(
             stream,
             job.slide,
             grid,
             forward,
             cancelled=cancelled,
-            readers=threads,
+            readers=plan_readers(job.device, threads),
         )
-        store = open_store(job.target, store_spec(job, forward.batch))
-        yield Begun(prospect(job))
-        first_batch = forward.batch = store.batch
-        chunks = sorted(set(planned) - store.done())
         if settings.map != 'localizer' and chunks:
             cells = FeatureCells(job, area, planned)
             forward.look = features_look
@@ -156,17 +161,18 @@ def run(
         writer = Writer(
             grid, area, store, job.threshold, planned, chunks, view
         )
-        yield from _with_progress(streamed(queue, writer.write), grid, tiles)
+        yield from _with_progress(
+            streamed(queue, writer.write, show=writer.show), grid, tiles
+        )
     store.finish()
+    notes += notes_on(job, planned, chunks, first_batch, forward.batch)
     return outcome(
         job,
         area,
         store,
         planned,
         seconds=time.perf_counter() - started,
-        notes=tuple(
-            notes_on(job, planned, chunks, first_batch, forward.batch)
-        ),
+        notes=tuple(notes),
     )
 
 
@@ -178,26 +184,52 @@ def prepare(job: Job) -> None:
     """
     if job.settings.tissue_only:
         tissue_of(job)
-    height, width = job.grid.input_shape
-    key = job.model.sha256, job.device, job.precision, height, width
+    key = job.model.sha256, job.device, job.precision, job.grid.input_shape
     if key not in _prepared:
         _prepared[key] = True
-        forward = _forward(job, plan_batch(job.device, (height, width), 1))
-        for answers in forward(
-            [Tile(0, 0)], [np.zeros((height, width, 3), np.uint8)]
-        ):
-            answers.arrays()
+        _run_over_nothing(_forward(job, 1), job.grid)
 
 
-def _forward(job: Job, batch: int) -> Forward:
+def _forward(job: Job, tiles: int) -> Forward:
+    settings = job.settings
     return Forward(
         job.model,
         job.grid,
         device=job.device,
         precision=job.precision,
-        look=localizer_look(classify=job.settings.classify),
-        batch=batch,
+        look=localizer_look(classify=settings.classify),
+        batch=settings.batch
+        or plan_batch(job.device, job.grid.input_shape, tiles),
     )
+
+
+def _compile(
+    forward: Forward, grid: Grid, store: ResultStore
+) -> Generator[Progress, None, list[str]]:
+    """Have the network compiled; notes where it cannot be.
+
+    The run then goes on as it would without.
+    """
+    yield Progress(
+        0, 0, 'MP', 0, math.inf, 'Compiling the network for this machine'
+    )
+    forward.looks = compiled_looks()
+    try:
+        _run_over_nothing(forward, grid)
+    except Exception as error:  # whatever the machine's compiler says
+        forward.looks = PLAIN
+        store.set_plain()
+        reason = str(error).strip().splitlines()[:1]
+        what = ': '.join([type(error).__name__, *reason])
+        words = f'The network could not be compiled on this machine ({what})'
+        return [f'{words}; it was run as it is.']
+    return []
+
+
+def _run_over_nothing(forward: Forward, grid: Grid) -> None:
+    blank = np.zeros((*grid.input_shape, 3), np.uint8)
+    for answers in forward([Tile(0, 0)], [blank]):
+        answers.arrays()
 
 
 def tissue_of(job: Job) -> TissueMask:
@@ -215,14 +247,17 @@ def _with_progress(
     message: str = '',
 ) -> Generator[Progress | ChunkDone, None, None]:
     """The events of a stream, each step followed by how far it is."""
-    total = sum(map(grid.megapixels, tiles))
-    pace, done = Pace(total, 'MP', message), 0.0
+    pace, done = Pace(_megapixels(grid, tiles), 'MP', message), 0.0
     for ran, events in steps:
         yield from events
         if not ran:
             continue
-        done += sum(map(grid.megapixels, ran))
+        done += _megapixels(grid, ran)
         yield pace(done)
+
+
+def _megapixels(grid: Grid, tiles: Sequence[Tile]) -> float:
+    return math.fsum(map(grid.megapixels, tiles))
 
 
 @contextmanager

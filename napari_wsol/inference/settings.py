@@ -39,6 +39,10 @@ class PredictionSettings:
         hold for, and without a ``threshold`` is cut at 0.5. It has the
         classifier's stride, and is refused for images whose features do not
         fit into memory.
+    compiled
+        Whether the network is compiled for the machine first; None: where
+        that pays for itself (``inference.compiling``). Then it is faster,
+        and the last bits of the maps are others.
     """
 
     boxes: tuple[Box, ...] = ()
@@ -50,6 +54,7 @@ class PredictionSettings:
     batch: int | None = None
     classify: bool = True
     map: MapChoice = 'localizer'
+    compiled: bool | None = False
 
 
 @dataclass(frozen=True)

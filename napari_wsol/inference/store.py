@@ -77,6 +77,11 @@ class ResultStore:
         return int(self._record['batch'])
 
     @property
+    def compiled(self) -> bool:
+        """Whether the run is held to a compiled network."""
+        return bool(self._record.get('compiled', False))
+
+    @property
     def finished(self) -> bool:
         """Whether every planned chunk is there."""
         return bool(self._record.get('finished', False))
@@ -131,6 +136,10 @@ class ResultStore:
     def set_batch(self, batch: int) -> None:
         """Hold the rest of the run to a smaller batch."""
         self._update(batch=batch)
+
+    def set_plain(self) -> None:
+        """Let the rest of the run do without a compiled network."""
+        self._update(compiled=False)
 
     @property
     def _record(self) -> dict[str, Any]:

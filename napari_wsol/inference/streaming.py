@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 
 from napari_wsol.errors import CancelledError
-from napari_wsol.inference.forward import Answers, Forward
+from napari_wsol.inference.forward import Answers, Forward, Glanced
 from napari_wsol.inference.grid import Grid, Tile
+from napari_wsol.inference.memory import plan_ahead
 from napari_wsol.inference.reading import read_tile
 from napari_wsol.inference.settings import ChunkDone
 from napari_wsol.inference.view_first import TileQueue
 from napari_wsol.slides.slide import RGB, Slide
 
 Write = Callable[[Sequence[Tile], Sequence[Answers], int], list[ChunkDone]]
+Show = Callable[[Sequence[Tile], Answers], list[ChunkDone]]
 Step = tuple[Sequence[Tile], Sequence[ChunkDone]]
 
-MOST_READERS = 4
 WRITES_AHEAD = 2
 """Batches that may wait to be written before the network waits for them; none
 of what somebody looks at."""
+
+MOST_GLANCED = 16
+"""Batches in view that may wait for their second look."""
 
 
 def stream(
@@ -31,8 +35,9 @@ def stream(
     queue: TileQueue,
     write: Write,
     *,
+    show: Show | None = None,
     cancelled: Callable[[], bool],
-    readers: int | None = None,
+    readers: int,
 ) -> Iterator[Step]:
     """Run tiles, the most wanted first; memory holds a few batches at a time.
 
@@ -47,8 +52,12 @@ def stream(
     write
         Called in the writing thread with the tiles of a batch, their answers
         and the batch size; gives the chunks that can be shown.
+    show
+        Called in the writing thread with tiles that somebody looks at and
+        what a first look says of them; all of those in view get their first
+        look before any gets its second. None takes both looks at once.
     readers
-        Reading threads, at most ``MOST_READERS``; None takes the cores.
+        Reading threads.
 
     Yields
     ------
@@ -60,14 +69,16 @@ def stream(
     CancelledError
         Where ``cancelled`` says so before a batch.
     """
-    count = min(MOST_READERS, readers or os.cpu_count() or 1)
-    reading = ThreadPoolExecutor(count, 'wsol-read')
+    reading = ThreadPoolExecutor(readers, 'wsol-read')
     writing = ThreadPoolExecutor(1, 'wsol-write')
     reads: dict[Tile, Future[RGB]] = {}
+    glanced: deque[Glanced] = deque()
     writes: deque[Future[list[ChunkDone]]] = deque()
 
     def read_ahead() -> None:
-        wanted = queue.first(2 * forward.batch + count)
+        wanted = queue.first(
+            plan_ahead(grid.input_shape, forward.batch, readers)
+        )
         for tile in reads.keys() - set(wanted):
             reads.pop(tile).cancel()
         for tile in wanted:
@@ -78,18 +89,38 @@ def stream(
         while writes and (len(writes) > most or writes[0].done()):
             yield from writes.popleft().result()
 
+    def glance_at_next() -> None:
+        tiles = queue.take(forward.batch)
+        pixels = [reads.pop(tile).result() for tile in tiles]
+        read_ahead()
+        glanced.extend(forward.glance(tiles, pixels))
+
     try:
-        while len(queue):
+        while len(queue) or glanced:
             if cancelled():
                 raise CancelledError('Stopped. What is done so far is kept.')
             read_ahead()
-            batch = queue.take(forward.batch)
-            pixels = [reads.pop(tile).result() for tile in batch]
-            read_ahead()
-            answers = forward(batch, pixels)
-            writes.append(writing.submit(write, batch, answers, forward.batch))
-            ahead = 0 if queue.is_seen(batch) else WRITES_AHEAD
-            yield batch, list(written(ahead))
+            more_in_view = len(glanced) < MOST_GLANCED and queue.is_seen(
+                queue.first(forward.batch)
+            )
+            if show is not None and more_in_view:
+                before = len(glanced)
+                glance_at_next()
+                for each in islice(glanced, before, None):
+                    writes.append(
+                        writing.submit(show, each.tiles, each.answers)
+                    )
+                yield (), list(written(0))
+                continue
+            if not glanced:
+                glance_at_next()
+            one = glanced.popleft()
+            answers = forward.complete(one)
+            writes.append(
+                writing.submit(write, one.tiles, answers, forward.batch)
+            )
+            ahead = 0 if queue.is_seen(one.tiles) else WRITES_AHEAD
+            yield one.tiles, list(written(ahead))
         yield (), list(written(0))
     finally:
         reading.shutdown(wait=True, cancel_futures=True)

@@ -10,7 +10,7 @@ from napari_wsol.inference.area import Area
 from napari_wsol.inference.blending import Blender, Floats
 from napari_wsol.inference.forward import Answers
 from napari_wsol.inference.grid import Grid, Tile
-from napari_wsol.inference.maps import chunk_maps
+from napari_wsol.inference.maps import ChunkMaps, chunk_maps
 from napari_wsol.inference.pyramid import Pyramid
 from napari_wsol.inference.settings import ChunkDone
 from napari_wsol.inference.store import ResultStore
@@ -53,10 +53,19 @@ class Writer:
         self._threshold = threshold
         self._view = view
         self._open = set(chunks)
+        self._shown: set[Tile] = set()
         self._blender = Blender(grid, planned, chunks)
         self._pyramid = Pyramid(store.levels, planned)
         self._pyramid.restore(set(planned) - self._open)
         self._refreshed = -inf
+
+    def show(self, tiles: Sequence[Tile], answers: Answers) -> list[ChunkDone]:
+        """Show tiles as they are; give the areas where there is something new.
+
+        Those that nobody looks at any longer wait for their neighbours.
+        """
+        pixel, _ = answers.arrays()
+        return self._told(self._previewed(tiles, pixel))
 
     def write(
         self, tiles: Sequence[Tile], answers: Sequence[Answers], batch: int
@@ -70,48 +79,54 @@ class Writer:
         """
         if batch != self._store.batch:
             self._store.set_batch(batch)
-        whole: list[Tile] = []
-        waiting: list[tuple[Tile, Floats]] = []
-        rest = iter(tiles)
+        changed: list[Tile] = []
+        start = 0
         for answer in answers:
             pixel, scores = answer.arrays()
-            for index, patch in enumerate(pixel):
-                tile = next(rest)
+            some = tiles[start : start + len(pixel)]
+            start += len(pixel)
+            for index, tile in enumerate(some):
                 if scores is not None and tile in self._open:
                     self._store.write_scores(tile, scores[index])
-                for chunk, blended in self._blender.add(tile, patch):
+                for chunk, blended in self._blender.add(tile, pixel[index]):
                     self._keep(chunk, blended)
-                    whole.append(chunk)
-                waiting.append((tile, patch))
-        previews = [
-            (tile, patch)
-            for tile, patch in waiting
-            if tile in self._open
-            and self._view.shows(self._grid.core_box(tile))
-        ]
-        for tile, patch in previews:
-            self._show(tile, patch)
-        shown = [*whole, *(tile for tile, _ in previews)]
+                    changed.append(chunk)
+            changed += self._previewed(some, pixel)
+        return self._told(changed)
+
+    def _previewed(self, tiles: Sequence[Tile], pixel: Floats) -> list[Tile]:
+        """Show those of some tiles that are in view and not shown yet."""
+        margin = self._grid.margin
+        height, width = self._grid.chunk
+        inner = slice(margin, margin + height), slice(margin, margin + width)
+        shown = []
+        for tile, patch in zip(tiles, pixel, strict=True):
+            is_open = tile in self._open and tile not in self._shown
+            if is_open and self._view.shows(self._grid.core_box(tile)):
+                made = self._made(tile, patch[:, *inner])
+                self._store.write_maps(tile, made.maps)
+                self._pyramid.put(tile, made.maps, final=False)
+                self._shown.add(tile)
+                shown.append(tile)
+        return shown
+
+    def _told(self, changed: Sequence[Tile]) -> list[ChunkDone]:
+        """Events of what is in the store, coarse levels included."""
         if self._view.box and time.monotonic() - self._refreshed > REFRESH:
             with writing_to(self._store.target):
                 self._pyramid.flush()
             self._refreshed = time.monotonic()
-        return [ChunkDone(self._grid.core_box(chunk)) for chunk in shown]
+        return [ChunkDone(self._grid.core_box(chunk)) for chunk in changed]
 
     def _keep(self, chunk: Tile, blended: Floats) -> None:
-        wanted = self._area.wanted_map(self._grid, chunk)
-        made = chunk_maps(blended, wanted, self._threshold)
+        made = self._made(chunk, blended)
         self._store.write_maps(chunk, made.maps)
         with writing_to(self._store.target):
             self._pyramid.put(chunk, made.maps)
         self._store.mark_done(chunk, made)
         self._open.discard(chunk)
+        self._shown.discard(chunk)
 
-    def _show(self, tile: Tile, patch: Floats) -> None:
-        margin = self._grid.margin
-        height, width = self._grid.chunk
-        core = patch[:, margin : margin + height, margin : margin + width]
-        wanted = self._area.wanted_map(self._grid, tile)
-        made = chunk_maps(core, wanted, self._threshold)
-        self._store.write_maps(tile, made.maps)
-        self._pyramid.put(tile, made.maps, final=False)
+    def _made(self, chunk: Tile, pixel: Floats) -> ChunkMaps:
+        wanted = self._area.wanted_map(self._grid, chunk)
+        return chunk_maps(pixel, wanted, self._threshold)

@@ -38,6 +38,28 @@ class TileMaps:
     class_scores: Tensor | None
 
 
+@dataclass(frozen=True)
+class Glance:
+    """What a network says at its first look at a batch of tiles.
+
+    Parameters
+    ----------
+    pixel
+        As of ``TileMaps``.
+    scores
+        ``(B, C, hc, wc)``, the classifier's maps of the whole tiles; None
+        where not asked for.
+    """
+
+    pixel: Tensor
+    scores: Tensor | None
+
+    @property
+    def foreground(self) -> Tensor:
+        """``(B, 1, h, w)``, the probability of anything but background."""
+        return 1 - self.pixel[:, :1]
+
+
 class Localizer(nn.Module):
     """A localizer and a classifier that share one encoder.
 
@@ -196,14 +218,28 @@ class Localizer(nn.Module):
         classify
             Also look at the foreground and the background alone.
         """
+        seen = self.glance(images, classify=classify)
+        if seen.scores is None:
+            return TileMaps(seen.pixel, None)
+        scores = self.seen_apart(images, seen.scores, seen.foreground)
+        return TileMaps(seen.pixel, scores)
+
+    def glance(self, images: Tensor, *, classify: bool) -> Glance:
+        """The first look at normalised tiles; the second is dearer.
+
+        Parameters
+        ----------
+        images
+            ``(B, 3, H, W)``, H and W multiples of the class stride.
+        classify
+            Also ask the classifier.
+        """
         features = self.encoder(images)
         logits = self.pixel_logits(self.localizer_maps(features)).float()
         pixel = (logits / self.pixel_temperature).softmax(1)
-        if not classify:
-            return TileMaps(pixel, None)
-        whole: Tensor = self.classifier(features[-1])
-        mask = (1 - pixel[:, :1]).to(images.dtype)
-        return TileMaps(pixel, self.seen_apart(images, whole, mask))
+        return Glance(
+            pixel, self.classifier(features[-1]) if classify else None
+        )
 
     def seen_apart(
         self, images: Tensor, whole: Tensor, mask: Tensor
@@ -224,6 +260,7 @@ class Localizer(nn.Module):
         Tensor
             ``(B, 3, C, hc, wc)`` float32.
         """
+        mask = mask.to(images.dtype)
         both = self.masked_maps(
             torch.cat([images, images]), torch.cat([mask, 1 - mask])
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer
@@ -43,9 +45,9 @@ class FollowView(QObject):
         self._viewer, self._tell = viewer, tell
         self._layer: Image | None = None
         self._told: Box | None = None
+        self._told_at = -inf
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.setInterval(PAUSE_MS)
         self._timer.timeout.connect(self._settle)
 
     @property
@@ -66,11 +68,13 @@ class FollowView(QObject):
         self._told = self.box
 
     def _move(self, event: Any = None) -> None:
+        """Tell when all that moves it now has done so, but not too often."""
         if not self._timer.isActive():
-            self._timer.start()
+            spent = 1000 * (time.monotonic() - self._told_at)
+            self._timer.start(round(max(0.0, PAUSE_MS - spent)))
 
     def _settle(self) -> None:
         box = self.box
         if self._layer is not None and box != self._told:
-            self._told = box
+            self._told, self._told_at = box, time.monotonic()
             self._tell(box)

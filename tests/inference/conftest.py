@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from napari_wsol.inference.settings import Prediction
 from napari_wsol.models.card import Architecture, ModelCard
 from napari_wsol.models.loading import LoadedModel
-from napari_wsol.models.localizer import Localizer, TileMaps
+from napari_wsol.models.localizer import Glance, Localizer
 from napari_wsol.slides.arrays import ArraySlide
 from napari_wsol.slides.pixel_size import PixelSize
 
@@ -43,17 +43,23 @@ class TinyNetwork(nn.Module):
             nn.init.normal_(parameter, std=0.35, generator=generator)
         self.largest_batch = 10**6
         self.batches: list[int] = []
+        self.looks: list[str] = []
 
-    def maps(self, images: Tensor, *, classify: bool) -> TileMaps:
+    def glance(self, images: Tensor, *, classify: bool) -> Glance:
         self.batches.append(len(images))
+        self.looks.append('glance')
         if len(images) > self.largest_batch:
             raise torch.OutOfMemoryError('CUDA out of memory.')
         features = self.body(images)
         pixel = self.pixel(features).float().softmax(1)
-        if not classify:
-            return TileMaps(pixel, None)
-        scores = self.classify(features).float()
-        return TileMaps(pixel, torch.stack([scores, scores, 0 * scores], 1))
+        return Glance(pixel, self.classify(features) if classify else None)
+
+    def seen_apart(
+        self, images: Tensor, whole: Tensor, mask: Tensor
+    ) -> Tensor:
+        self.looks.append('apart')
+        scores = whole.float()
+        return torch.stack([scores, scores, 0 * scores], 1)
 
     def pool(self, scores: Tensor) -> Tensor:
         return scores.mean(0)

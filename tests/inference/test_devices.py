@@ -1,5 +1,8 @@
 """Which device, which precision, and what counts as too little memory."""
 
+from types import SimpleNamespace
+
+import psutil
 import pytest
 import torch
 
@@ -10,7 +13,12 @@ from napari_wsol.inference.devices import (
     resolve_device,
     resolve_precision,
 )
-from napari_wsol.inference.memory import is_out_of_memory, plan_batch
+from napari_wsol.inference.memory import (
+    is_out_of_memory,
+    plan_ahead,
+    plan_batch,
+    plan_readers,
+)
 
 CPU = torch.device('cpu')
 
@@ -71,3 +79,27 @@ def test_batches_are_spread_evenly() -> None:
     assert plan_batch(CPU, (640, 640), 1) == 1
     assert plan_batch(CPU, (640, 640), 3) == 2
     assert plan_batch(CPU, (10**6, 10**6), 9) == 1
+
+
+def test_reading_ahead_takes_an_eighth_of_the_memory_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def free(count: int) -> None:
+        monkeypatch.setattr(
+            psutil, 'virtual_memory', lambda: SimpleNamespace(available=count)
+        )
+
+    tile = 3 * 640 * 640
+    free(8 * tile * 100)
+    assert plan_ahead((640, 640), 4, 3) == 11
+    free(8 * tile * 6)
+    assert plan_ahead((640, 640), 4, 3) == 6
+    free(0)
+    assert plan_ahead((640, 640), 4, 3) == 4
+
+
+def test_readers_leave_a_core_to_what_feeds_a_gpu() -> None:
+    assert plan_readers(CPU, 2) == 2
+    assert plan_readers(CPU, 16) == 4
+    assert plan_readers(torch.device('cuda'), 16) == 15
+    assert plan_readers(torch.device('cuda'), 1) == 1

@@ -58,7 +58,7 @@ def one_pass(slide: ArraySlide, network: TinyNetwork) -> np.ndarray:
     pixels = np.pad(pixels, around, mode='reflect')
     images = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
     with torch.inference_mode():
-        maps = network.maps(images - 0.5, classify=False)
+        maps = network.glance(images - 0.5, classify=False)
     roi = 1 - maps.pixel[0, 0, 8:-8, 8:-8].numpy()
     return roi[: -(-height // 8), : -(-width // 8)]
 
@@ -162,6 +162,58 @@ def test_what_is_looked_at_is_shown_first(
     shown = [event.box for event in run if isinstance(event, ChunkDone)]
     assert shown[0].intersection(corner)
     assert not shown[-1].intersection(corner)
+
+
+def test_all_in_view_is_glanced_at_before_anything_is_looked_at_twice(
+    slide: ArraySlide,
+    tiny_model: LoadedModel,
+    network: TinyNetwork,
+    tmp_path: Path,
+) -> None:
+    view = View(Box(0, 0, 200, 130))
+    run = predict(
+        slide,
+        tiny_model,
+        tmp_path / 'a',
+        replace(EVERYWHERE, batch=1),
+        view=view,
+    )
+    shown: list[Box] = []
+    while 'apart' not in network.looks:
+        event = next(run)
+        if isinstance(event, ChunkDone):
+            shown.append(event.box)
+    assert len(shown) == len(set(shown)) == 4
+    assert all(map(view.shows, shown))
+    _, result = exhaust(run)
+    assert network.looks.count('glance') == network.looks.count('apart')
+    assert result.class_probabilities is not None
+
+
+def test_no_memory_for_the_second_look_takes_smaller_batches(
+    slide: ArraySlide,
+    tiny_model: LoadedModel,
+    network: TinyNetwork,
+    tmp_path: Path,
+    monkeypatch: Any,
+) -> None:
+    real = network.seen_apart
+
+    def fail(images: torch.Tensor, *about: torch.Tensor) -> torch.Tensor:
+        if len(images) > 1:
+            raise torch.OutOfMemoryError('CUDA out of memory.')
+        return real(images, *about)
+
+    plain, short = tmp_path / 'plain', tmp_path / 'short'
+    exhaust(predict(slide, tiny_model, plain, replace(EVERYWHERE, batch=1)))
+    monkeypatch.setattr(network, 'seen_apart', fail)
+    settings = replace(EVERYWHERE, batch=4)
+    _, result = exhaust(predict(slide, tiny_model, short, settings))
+    assert [n for n in result.notes if 'Memory was short: 1 instead' in n]
+    for name in ('probability/0', 'classifier/scores'):
+        np.testing.assert_array_equal(
+            zarr.open_array(short / name)[:], zarr.open_array(plain / name)[:]
+        )
 
 
 def test_what_is_shown_early_has_its_class(
@@ -413,10 +465,10 @@ def test_no_memory_for_a_single_tile_is_told(
                 "DefaultCPUAllocator: can't allocate memory: you tried to "
                 'allocate 12 bytes.'
             )
-        return network.__class__.maps(network, images, classify=classify)
+        return network.__class__.glance(network, images, classify=classify)
 
     network = tiny_model.network
-    monkeypatch.setattr(network, 'maps', fail)
+    monkeypatch.setattr(network, 'glance', fail)
     store = zarr.storage.MemoryStore()
     with pytest.raises(OutOfMemoryError, match='too little memory'):
         exhaust(predict(slide, tiny_model, store, EVERYWHERE))
@@ -425,14 +477,14 @@ def test_no_memory_for_a_single_tile_is_told(
 def test_other_failures_are_not_called_memory(
     slide: ArraySlide, tiny_model: LoadedModel, monkeypatch: Any
 ) -> None:
-    real = tiny_model.network.maps
+    real = tiny_model.network.glance
 
     def fail(images: torch.Tensor, *, classify: bool) -> Any:
         if images.shape[-1] > 128:
             raise RuntimeError('expected scalar type Half but found Float')
         return real(images, classify=classify)
 
-    monkeypatch.setattr(tiny_model.network, 'maps', fail)
+    monkeypatch.setattr(tiny_model.network, 'glance', fail)
     store = zarr.storage.MemoryStore()
     with pytest.raises(RuntimeError, match='scalar type'):
         exhaust(predict(slide, tiny_model, store, EVERYWHERE))
