@@ -18,14 +18,9 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import random
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import napari
 import numpy as np
 from annotate_fields import pure_squares, spread
 from PIL import Image
@@ -33,13 +28,12 @@ from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QPushButton, QWidget
 from screenshots import wait
+from walk import MPP, Walk, until
 
 from napari_wsol.slides.geometry import Box
 from napari_wsol.widgets.fine_tune import FineTuneWidget
 from napari_wsol.widgets.localize import LocalizeWidget
 from napari_wsol.widgets.new_project import NewProjectDialog
-
-SIZE = 1400, 900
 
 MALIGNANT = ('high_grade_in', 'adenocarcinoma')
 WANTED = ('normal', 'adenocarcinoma', 'polyp', 'high_grade_in') * 2
@@ -50,14 +44,10 @@ KEYS = {
     'malignant': Qt.Key.Key_2,
     'background': Qt.Key.Key_N,
 }
-MPP = '1.0'
-"""Their files state none; their glands have the usual size at this one."""
 
 PROJECT = 'Colon biopsies'
 FIELD = 48
 """Side of a field in µm, and here in pixels too."""
-
-PATIENCE = 900
 
 
 def main() -> None:
@@ -65,7 +55,7 @@ def main() -> None:
     arguments = _arguments()
     arguments.output.mkdir(parents=True, exist_ok=True)
     annotator = Annotator(arguments.ebhi, arguments.images)
-    walk = Walk(arguments.output)
+    walk = FineTuneWalk(arguments.output)
     open_images(walk, annotator)
     make_project(walk, annotator, arguments.place)
     label(walk, annotator)
@@ -76,49 +66,18 @@ def main() -> None:
     walk.end()
 
 
-class Walk:
-    """The viewer, its widgets, the pictures and the clock.
-
-    Parameters
-    ----------
-    output
-        Where the pictures and ``walk.json`` go.
-    """
+class FineTuneWalk(Walk):
+    """Opens the form, clicks, and takes pictures of dialogs too."""
 
     def __init__(self, output: Path) -> None:
-        self._output = output
-        self._count = 0
-        self.seconds: dict[str, float] = {}
-        self.viewer = napari.Viewer(title='napari', show=True)
-        self.viewer.theme = 'dark'
-        self.viewer.window.resize(*SIZE)
+        super().__init__(output)
         with self.step('open the widget'):
-            _, self.form = self.viewer.window.add_plugin_dock_widget(
-                'napari-wsol', 'Fine-tune'
-            )
-            wait(0.5)
+            self.form = self.open_form('Fine-tune')
         assert isinstance(self.form, FineTuneWidget)
-
-    @property
-    def canvas(self) -> QWidget:
-        """What is clicked on and typed into."""
-        return self.viewer.window._qt_viewer.canvas.native
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Measure a step."""
-        started = time.perf_counter()
-        yield
-        self.seconds[name] = time.perf_counter() - started
-        print(f'{name}: {self.seconds[name]:.1f} s', flush=True)
 
     def show(self, part: QWidget) -> None:
         """Scroll until a part of the form begins at its top."""
-        wait(0.3)
-        content = self.form.widget()
-        top = part.mapTo(content, QPoint(0, 0)).y()
-        self.form.verticalScrollBar().setValue(max(0, top - 6))
-        wait(0.3)
+        self.scroll(self.form, part)
 
     def photograph(self, name: str, part: QWidget | None = None) -> None:
         """Save a picture of the window, or of a dialog."""
@@ -130,15 +89,6 @@ class Walk:
         else:
             self.viewer.window.screenshot(path, canvas_only=False, flash=False)
         print(f'  {path.name}', flush=True)
-
-    def press(self, key: Qt.Key) -> None:
-        """Press a key over the canvas."""
-        if QApplication.activeWindow() is None:
-            self.canvas.window().activateWindow()
-            until(QApplication.activeWindow, 'an active window')
-        self.canvas.setFocus()
-        QTest.keyClick(self.canvas, key)
-        wait(0.05)
 
     def click(self, y: float, x: float) -> None:
         """Click on a place of the image in hand, in its pixels."""
@@ -152,18 +102,6 @@ class Walk:
         QTest.mouseMove(self.canvas, place)
         QTest.mouseClick(self.canvas, Qt.MouseButton.LeftButton, pos=place)
         wait(0.05)
-
-    def end(self) -> None:
-        """Write the seconds and close the viewer."""
-        (self._output / 'walk.json').write_text(
-            json.dumps(
-                {name: round(s, 2) for name, s in self.seconds.items()},
-                indent=2,
-            )
-            + '\n'
-        )
-        self.viewer.close()
-        wait(1)
 
 
 class Annotator:
@@ -236,7 +174,7 @@ class Annotator:
         )
 
 
-def open_images(walk: Walk, annotator: Annotator) -> None:
+def open_images(walk: FineTuneWalk, annotator: Annotator) -> None:
     """Open the images."""
     with walk.step('open the images'):
         for path in annotator.images:
@@ -246,7 +184,7 @@ def open_images(walk: Walk, annotator: Annotator) -> None:
     walk.photograph('opened')
 
 
-def make_project(walk: Walk, annotator: Annotator, place: str) -> None:
+def make_project(walk: FineTuneWalk, annotator: Annotator, place: str) -> None:
     """Press *New...*, fill in the form that comes, take up the images."""
     taken = Path(place).expanduser() / PROJECT
     if taken.exists():
@@ -270,7 +208,7 @@ def make_project(walk: Walk, annotator: Annotator, place: str) -> None:
     walk.photograph('project')
 
 
-def label(walk: Walk, annotator: Annotator) -> None:
+def label(walk: FineTuneWalk, annotator: Annotator) -> None:
     """Label every image whole, with a digit, and fields with the stamp."""
     form = walk.form
     clicks = 0
@@ -306,7 +244,7 @@ def label(walk: Walk, annotator: Annotator) -> None:
     walk.photograph('items')
 
 
-def suggest(walk: Walk, annotator: Annotator) -> None:
+def suggest(walk: FineTuneWalk, annotator: Annotator) -> None:
     """Ask what to label next, and answer what can be answered."""
     form = walk.form
     panel = form.suggest
@@ -334,7 +272,7 @@ def suggest(walk: Walk, annotator: Annotator) -> None:
     print(f'  {answered} answered', flush=True)
 
 
-def train(walk: Walk, annotator: Annotator, speed: str) -> None:
+def train(walk: FineTuneWalk, annotator: Annotator, speed: str) -> None:
     """Train, and watch."""
     form = walk.form
     panel = form.training
@@ -366,7 +304,7 @@ def train(walk: Walk, annotator: Annotator, speed: str) -> None:
         until(lambda: not panel.is_looking, 'the masks')
 
 
-def judge(walk: Walk, annotator: Annotator) -> None:
+def judge(walk: FineTuneWalk, annotator: Annotator) -> None:
     """Hold both masks against each other and keep the new model."""
     form = walk.form
     panel = form.training
@@ -405,12 +343,10 @@ def judge(walk: Walk, annotator: Annotator) -> None:
     walk.photograph('predicted')
 
 
-def localize(walk: Walk, annotator: Annotator) -> None:
+def localize(walk: FineTuneWalk, annotator: Annotator) -> None:
     """Run the new model in the Localize widget."""
     model = walk.form.labelling.project.parent
-    _, widget = walk.viewer.window.add_plugin_dock_widget(
-        'napari-wsol', 'Localize', tabify=True
-    )
+    widget = walk.open_form('Localize')
     assert isinstance(widget, LocalizeWidget)
     widget.parentWidget().raise_()
     wait(0.5)
@@ -444,15 +380,6 @@ def labels_of(form: FineTuneWidget) -> list[tuple[str, str | None]]:
     return [
         (item.image.name, item.label) for item in form.labelling.items.values()
     ]
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    """Let the viewer work until something is so."""
-    end = time.perf_counter() + PATIENCE
-    while not condition():
-        if time.perf_counter() > end:
-            raise SystemExit(f'Waited too long for {what}.')
-        wait(0.02)
 
 
 def _arguments() -> argparse.Namespace:

@@ -18,88 +18,33 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import napari
 import numpy as np
 from correct_false_positives import share_true
 from PIL import Image
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication
 from screenshots import wait
+from walk import MPP, Walk, until
 
 from napari_wsol.projects.project import Project
 from napari_wsol.widgets.flying import fly_to_layer
 
-SIZE = 1400, 900
-MPP = '1.0'
-"""Their files state none; their glands have the usual size at this one."""
-
 LABEL = 'normal'
-PATIENCE = 180
 MOST = 12
 """Regions that the reviewer looks at."""
 
 
-class Walk:
-    """The viewer, its forms, the pictures and the clock."""
-
-    def __init__(self, output: Path) -> None:
-        self._output = output
-        self._count = 0
-        self.seconds: dict[str, float] = {}
-        self.viewer = napari.Viewer(title='napari', show=True)
-        self.viewer.theme = 'dark'
-        self.viewer.window.resize(*SIZE)
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Measure a step."""
-        started = time.perf_counter()
-        yield
-        self.seconds[name] = time.perf_counter() - started
-        print(f'{name}: {self.seconds[name]:.1f} s', flush=True)
-
-    def open_form(self, name: str) -> QWidget:
-        """A form of the plugin, in a tab beside the others."""
-        _, form = self.viewer.window.add_plugin_dock_widget(
-            'napari-wsol', name, tabify=True
-        )
-        wait(0.5)
-        return form
-
-    def scroll(self, form: QWidget, part: QWidget) -> None:
-        """Scroll until a part of a form begins at its top."""
-        wait(0.3)
-        top = part.mapTo(form.widget(), QPoint(0, 0)).y()
-        form.verticalScrollBar().setValue(max(0, top - 6))
-        wait(0.3)
+class ReviewWalk(Walk):
+    """Its pictures are of the whole screen."""
 
     def picture(self, name: str) -> None:
         """What the screen shows now."""
         self._count += 1
         path = self._output / f'review-{self._count}-{name}.png'
         self.viewer.screenshot(str(path), canvas_only=False, flash=False)
-
-    def press(self, key: Qt.Key) -> None:
-        """Press a key over the canvas."""
-        canvas = self.viewer.window._qt_viewer.canvas.native
-        canvas.setFocus()
-        QTest.keyClick(canvas, key)
-        wait(0.05)
-
-    def until(self, done, what: str) -> None:
-        """Wait for something, or give up in words."""
-        began = time.perf_counter()
-        while not done():
-            wait(0.1)
-            if time.perf_counter() - began > PATIENCE:
-                raise SystemExit(f'{what} took longer than {PATIENCE} s.')
 
 
 def main() -> None:
@@ -110,25 +55,24 @@ def main() -> None:
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
     image, mask = chosen(given.ebhi)
-    walk = Walk(given.output)
+    walk = ReviewWalk(given.output)
     with walk.step('mark the image'):
         localize = walk.open_form('Localize')
         (layer,) = walk.viewer.open(str(image), plugin='napari')
         localize.image.enter(MPP)
         wait(0.5)
         localize.run()
-        walk.until(lambda: not localize.is_running, 'The model')
+        until(lambda: not localize.is_running, 'the model')
     with walk.step('find the regions'):
         form = walk.open_form('Review')
-        walk.until(lambda: form.reviewing.table is not None, 'Regions')
+        until(lambda: form.reviewing.table is not None, 'regions')
         wait(1)
     review(walk, form, mask)
     explain(walk, form)
     compare(walk, form, layer, mask)
     feed_back(walk, form, given.output, image)
     report(walk, form, given.output)
-    (given.output / 'walk.json').write_text(json.dumps(walk.seconds))
-    walk.viewer.close()
+    walk.end()
 
 
 def chosen(folder: Path) -> tuple[Path, Path]:
@@ -143,12 +87,12 @@ def chosen(folder: Path) -> tuple[Path, Path]:
     return (folder / row['image']).resolve(), (folder / row['mask']).resolve()
 
 
-def review(walk: Walk, form, mask: Path) -> None:
+def review(walk: ReviewWalk, form, mask: Path) -> None:
     """Decide by keys on the regions that are looked at first."""
     with Image.open(mask) as opened:
         truth = np.asarray(opened.convert('L')) > 0
     form.window().activateWindow()
-    walk.until(lambda: QApplication.activeWindow() is not None, 'The window')
+    until(lambda: QApplication.activeWindow() is not None, 'an active window')
     walk.press(Qt.Key.Key_N)
     wait(0.8)
     walk.picture('gallery')
@@ -166,17 +110,17 @@ def review(walk: Walk, form, mask: Path) -> None:
     walk.picture('decided')
 
 
-def explain(walk: Walk, form) -> None:
+def explain(walk: ReviewWalk, form) -> None:
     """Ask why the model fired at the most suspicious region."""
     form.regions.go_to(int(form.reviewing.suspicion.order[0]))
     with walk.step('why did it fire'):
         form.why.button.click()
-        walk.until(lambda: not form.why.button.is_running, 'The explanation')
+        until(lambda: not form.why.button.is_running, 'the explanation')
     walk.scroll(form, form.why)
     walk.picture('why')
 
 
-def compare(walk: Walk, form, layer, mask: Path) -> None:
+def compare(walk: ReviewWalk, form, layer, mask: Path) -> None:
     """Lay the truth beside."""
     with Image.open(mask) as opened:
         truth = (np.asarray(opened.convert('L')) > 0).astype(np.uint8)
@@ -194,7 +138,7 @@ def compare(walk: Walk, form, layer, mask: Path) -> None:
     form.truth._wrong.click()
 
 
-def feed_back(walk: Walk, form, output: Path, image: Path) -> None:
+def feed_back(walk: ReviewWalk, form, output: Path, image: Path) -> None:
     """Put what was decided into a project."""
     tune = walk.open_form('Fine-tune')
     project = Project.create(
@@ -216,20 +160,18 @@ def feed_back(walk: Walk, form, output: Path, image: Path) -> None:
     walk.picture('feedback')
 
 
-def report(walk: Walk, form, output: Path) -> None:
+def report(walk: ReviewWalk, form, output: Path) -> None:
     """Write the page and the files for QuPath."""
     with walk.step('export'):
         form.export.export_report(output / 'report')
-        walk.until(
-            lambda: 'It is in' in form.export.message.text(), 'The report'
-        )
+        until(lambda: 'It is in' in form.export.message.text(), 'the report')
         form.export.export_geojson(output / 'regions')
-        walk.until(
+        until(
             lambda: (
                 'regions.geojson' in form.export.message.text()
                 and 'It is in' in form.export.message.text()
             ),
-            'The export',
+            'the export',
         )
 
 

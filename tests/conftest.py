@@ -11,6 +11,7 @@ import pytest
 from safetensors.numpy import save
 
 from napari_wsol.models.card import (
+    Architecture,
     ModelCard,
     Normalization,
     TrainingRecord,
@@ -111,3 +112,32 @@ def weights() -> bytes:
 def model(tmp_path: Path, card: ModelCard, weights: bytes) -> ModelFolder:
     """A model folder that is in order, but that no network can load."""
     return write_folder(tmp_path / 'models' / 'tiny', card, weights)
+
+
+@pytest.fixture(scope='session')
+def untaught(tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
+    """A tiny model that a real network loads; its answers mean nothing."""
+    import torch
+
+    from napari_wsol.models.loading import build, save_model
+
+    torch.manual_seed(0)
+    card = ModelCard(
+        name='tiny',
+        title='Tiny model',
+        finds='Anything',
+        tissue='none',
+        method='max-min-uncertainty',
+        architecture=Architecture(
+            encoder='test_efficientnet', pixel_head='softmax', channels=8
+        ),
+        classes=('background', 'benign', 'malignant'),
+        negative_class='background',
+        mpp=0.5,
+        tile=128,
+        halo=32,
+        normalization=Normalization(mean=(0.5,) * 3, std=(0.5,) * 3),
+        training=TrainingRecord(data='none'),
+    )
+    path = tmp_path_factory.mktemp('model') / 'tiny'
+    return save_model(path, card, build(card))

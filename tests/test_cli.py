@@ -10,7 +10,6 @@ from PIL import Image
 
 from napari_wsol import __version__
 from napari_wsol.cli import demonstration, main
-from napari_wsol.models.card import Architecture
 from napari_wsol.models.folder import read_folder
 from napari_wsol.models.library import find_model
 
@@ -29,37 +28,8 @@ def _quiet(monkeypatch):
 
 
 @pytest.fixture(scope='session')
-def trained(tmp_path_factory):
-    """A tiny model that a real network loads; its answers mean nothing."""
-    import torch
-
-    from napari_wsol.models.card import (
-        ModelCard,
-        Normalization,
-        TrainingRecord,
-    )
-    from napari_wsol.models.loading import build, save_model
-
-    torch.manual_seed(0)
-    card = ModelCard(
-        name='tiny',
-        title='Tiny model',
-        finds='Anything',
-        tissue='none',
-        method='max-min-uncertainty',
-        architecture=Architecture(
-            encoder='test_efficientnet', pixel_head='softmax', channels=8
-        ),
-        classes=('background', 'benign', 'malignant'),
-        negative_class='background',
-        mpp=0.5,
-        tile=128,
-        halo=32,
-        normalization=Normalization(mean=(0.5,) * 3, std=(0.5,) * 3),
-        training=TrainingRecord(data='none'),
-    )
-    path = tmp_path_factory.mktemp('model') / 'tiny'
-    return save_model(path, card, build(card)).path
+def trained(untaught):
+    return untaught.path
 
 
 @pytest.fixture(scope='session')

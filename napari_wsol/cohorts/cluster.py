@@ -1,7 +1,5 @@
 """Which Dask cluster a cohort runs on, and the way to it."""
 
-# mypy: allow-untyped-calls
-
 from __future__ import annotations
 
 import json

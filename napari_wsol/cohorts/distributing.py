@@ -1,7 +1,5 @@
 """A cohort on a Dask cluster: one slide per task."""
 
-# mypy: allow-untyped-calls
-
 from __future__ import annotations
 
 import contextlib

@@ -3,8 +3,6 @@
 This runs on the worker's machine; what it gives back travels to the client.
 """
 
-# mypy: allow-untyped-calls
-
 from __future__ import annotations
 
 import pickle

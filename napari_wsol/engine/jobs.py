@@ -9,6 +9,8 @@ import ctypes
 import functools
 import hashlib
 import platform
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,7 +45,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from napari_wsol.engine.messages import ImageSource
+    from napari_wsol.engine.messages import ImageSource, RunRequest
+    from napari_wsol.inference.job import Job
     from napari_wsol.slides.pixel_size import PixelSize
     from napari_wsol.slides.slide import Slide
 
@@ -56,17 +59,16 @@ _models = WarmModels()
 
 def predict(request: PredictRequest, context: JobContext) -> JobEvents:
     """Run a model over an image, or find what an earlier run left."""
-    from napari_wsol.inference.job import make_job
     from napari_wsol.inference.predicting import run
 
     if context.view.box is None:
         context.view.box = request.view
     shelf = Shelf(Path(request.results))
-    slide = _open(request.image, request.pixel_size, context)
     try:
-        model = _models.get(request.model)
-        job = make_job(slide, model, Path(), request.settings, _content(slide))
-        with shelf.place(job.fingerprint) as place:
+        with (
+            _planned(request, context) as job,
+            shelf.place(job.fingerprint) as place,
+        ):
             prediction = yield from run(
                 replace(job, target=place),
                 cancelled=context.cancelled,
@@ -76,26 +78,19 @@ def predict(request: PredictRequest, context: JobContext) -> JobEvents:
         shelf.keep(prediction)
         _tidy(request.results)
     finally:
-        slide.close()
         _give_back_memory()
     return Finished(request.job, prediction)
 
 
 def find_earlier(request: EarlierRequest, context: JobContext) -> JobEvents:
     """Say whether the result of a run is kept, and get ready to run it."""
-    from napari_wsol.inference.job import make_job
     from napari_wsol.inference.predicting import prepare
 
     yield from ()
-    slide = _open(request.image, request.pixel_size, context)
-    try:
-        model = _models.get(request.model)
-        job = make_job(slide, model, Path(), request.settings, _content(slide))
+    with _planned(request, context) as job:
         kept = Shelf(Path(request.results)).kept(job.fingerprint)
         if not kept[0]:
             prepare(job)
-    finally:
-        slide.close()
     return Earlier(request.job, *kept)
 
 
@@ -172,25 +167,23 @@ def find_regions(request: RegionsRequest, context: JobContext) -> JobEvents:
     from napari_wsol.regions.finding import find_regions as find
     from napari_wsol.regions.saving import save_regions
 
-    slide = None
     model = request.model
 
     def classify(cells: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         assert model is not None
         return class_probabilities(cells, _models.get(model))
 
-    if request.image is not None:
-        slide = _open(request.image, request.pixel_size, context)
-    try:
+    with (
+        nullcontext()
+        if request.image is None
+        else _opened(request.image, request.pixel_size, context)
+    ) as slide:
         table, outlines = yield from find(
             request.prediction,
             request.threshold,
             slide,
             None if model is None else classify,
         )
-    finally:
-        if slide is not None:
-            slide.close()
     save_regions(Path(request.output), table, outlines)
     return RegionsFound(request.job, len(table))
 
@@ -205,13 +198,12 @@ def explain(request: ExplainRequest, context: JobContext) -> JobEvents:
         if request.project is not None
         else ()
     )
-    slide = _open(request.image, request.pixel_size, context)
     try:
-        explanation = yield from explain_region(
-            slide, _models.get(request.model), request.region, items
-        )
+        with _opened(request.image, request.pixel_size, context) as slide:
+            explanation = yield from explain_region(
+                slide, _models.get(request.model), request.region, items
+            )
     finally:
-        slide.close()
         _give_back_memory()
     return Explained(request.job, explanation)
 
@@ -263,19 +255,32 @@ def warm_up(threads: int) -> None:
     import napari_wsol.slides.opening  # noqa: F401
 
 
-def _open(
+@contextmanager
+def _planned(request: RunRequest, context: JobContext) -> Iterator[Job]:
+    """The run that a request speaks of; its image is open meanwhile."""
+    from napari_wsol.inference.job import make_job
+
+    with _opened(request.image, request.pixel_size, context) as slide:
+        model = _models.get(request.model)
+        yield make_job(slide, model, Path(), request.settings, _content(slide))
+
+
+def _opened(
     image: ImageSource, pixel_size: PixelSize | None, context: JobContext
-) -> Slide:
+) -> closing[Slide]:
+    """A slide, which is closed at the end."""
     from napari_wsol.slides.arrays import BlockSlide
     from napari_wsol.slides.opening import open_slide
 
     if isinstance(image, FileImage):
-        return open_slide(Path(image.path), pixel_size)
-    return BlockSlide(
-        image.name,
-        image.level_shapes,
-        pixel_size,
-        functools.partial(context.blocks.read, image.key),
+        return closing(open_slide(Path(image.path), pixel_size))
+    return closing(
+        BlockSlide(
+            image.name,
+            image.level_shapes,
+            pixel_size,
+            functools.partial(context.blocks.read, image.key),
+        )
     )
 
 

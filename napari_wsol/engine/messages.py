@@ -12,7 +12,7 @@ trains, ``TrainingStep``, then exactly one of ``CLOSING``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from napari_wsol.inference.explanation import Explanation
 from napari_wsol.inference.settings import (
@@ -80,6 +80,7 @@ __all__ = [
     'RegionsFound',
     'RegionsRequest',
     'Request',
+    'RunRequest',
     'Shutdown',
     'Steer',
     'SuggestRequest',
@@ -126,41 +127,42 @@ class Request(Protocol):
 
 
 @dataclass(frozen=True)
-class PredictRequest:
-    """Run a model over an image; answered by Begun, ChunkDone, Finished.
+class RunRequest:
+    """Speaks of the run of a model over an image.
 
     Parameters
     ----------
     results
         Folder in which results are kept; what is there is not made again.
+    """
+
+    job: int
+    image: ImageSource
+    pixel_size: PixelSize | None
+    model: str
+    results: str
+    settings: PredictionSettings
+
+
+@dataclass(frozen=True)
+class PredictRequest(RunRequest):
+    """Run it; answered by Begun, ChunkDone, Finished.
+
+    Parameters
+    ----------
     view
         What is looked at, to begin with; ``Look`` says what later.
     """
 
-    job: int
-    image: ImageSource
-    pixel_size: PixelSize | None
-    model: str
-    results: str
-    settings: PredictionSettings
     view: Box | None = None
 
 
 @dataclass(frozen=True)
-class EarlierRequest:
-    """Ask for a result that is kept; answered by ``Earlier``.
+class EarlierRequest(RunRequest):
+    """Ask for a result of it that is kept; answered by ``Earlier``.
 
     The engine gets ready for the run meanwhile, so that it begins at once.
-
-    Parameters are those of ``PredictRequest``.
     """
-
-    job: int
-    image: ImageSource
-    pixel_size: PixelSize | None
-    model: str
-    results: str
-    settings: PredictionSettings
 
 
 @dataclass(frozen=True)
@@ -475,19 +477,7 @@ Closing = (
 )
 Event = Begun | Progress | ChunkDone | TrainingStep | Closing
 
-CLOSING = (
-    Finished,
-    Failed,
-    Cancelled,
-    Devices,
-    Earlier,
-    Trained,
-    Suggested,
-    Judged,
-    RegionsFound,
-    BudgetFound,
-    Explained,
-)
+CLOSING = get_args(Closing)
 """The events that end a job."""
 
 

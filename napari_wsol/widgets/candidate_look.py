@@ -86,14 +86,11 @@ class CandidateLook(QObject):
         self.clear()
         self._source, self._problem = layer, ''
         self._todo = list(models.items())
-        image = jobs.ImageAtHand.of(layer)
-        self._run = partial(
-            jobs.predict,
-            self._session.client,
-            image,
+        self._plan = partial(
+            jobs.PlannedRun,
+            jobs.ImageAtHand.of(layer),
             pixel_size,
             results=self._session.scratch,
-            view=None,
             settings=PredictionSettings(
                 boxes=(box,), tissue_only=False, device=device, classify=False
             ),
@@ -132,8 +129,11 @@ class CandidateLook(QObject):
             return
         name, model = self._todo.pop(0)
         self._say(name)
-        self.running.job = self._run(
-            model=model, on_event=partial(self._take, self._generation, name)
+        self.running.job = jobs.predict(
+            self._session.client,
+            self._plan(model=model),
+            None,
+            partial(self._take, self._generation, name),
         )
 
     def _say(self, name: str, how_far: str = '') -> None:

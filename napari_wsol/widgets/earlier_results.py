@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -12,21 +12,10 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_wsol.engine.messages import CLOSING, Earlier
 from napari_wsol.widgets import jobs
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from napari_wsol.inference.settings import PredictionSettings
-    from napari_wsol.slides.pixel_size import PixelSize
-
-__all__ = ['EarlierResults', 'Question']
+__all__ = ['EarlierResults']
 
 SETTLE_MS = 400
 """How long the form rests before the engine is asked."""
-
-Question = tuple[
-    jobs.ImageAtHand, 'PixelSize | None', 'Path', 'PredictionSettings'
-]
-"""Image, its pixel size, folder of the model, settings."""
 
 
 class EarlierResults(QObject):
@@ -36,10 +25,8 @@ class EarlierResults(QObject):
     ----------
     client
         The session's ``EngineClient``.
-    folder
-        In which results are kept.
-    question
-        Gives what to ask about, None where there is nothing to ask.
+    plan
+        Gives the run to ask about, None where there is nothing to ask.
     parent
         Lives as long.
     """
@@ -50,13 +37,12 @@ class EarlierResults(QObject):
     def __init__(
         self,
         client: Any,
-        folder: Path,
-        question: Callable[[], Question | None],
+        plan: Callable[[], jobs.PlannedRun | None],
         parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self._client, self._folder = client, folder
-        self._question = question
+        self._client = client
+        self._plan = plan
         self._asked_again = False
         self._wanted = True
         self.running = jobs.Running()
@@ -84,19 +70,11 @@ class EarlierResults(QObject):
 
     def _ask(self) -> None:
         self._asked_again = False
-        question = self._question()
-        if question is None:
-            return
-        image, pixel_size, model, settings = question
-        self.running.job = jobs.find_earlier(
-            self._client,
-            image,
-            pixel_size,
-            model,
-            self._folder,
-            settings,
-            self._take,
-        )
+        plan = self._plan()
+        if plan is not None:
+            self.running.job = jobs.find_earlier(
+                self._client, plan, self._take
+            )
 
     def _take(self, event: Any) -> None:
         if not isalive(self) or not isinstance(event, CLOSING):

@@ -23,6 +23,7 @@ from napari_wsol.engine.messages import (
     RegionsFound,
     RegionsRequest,
     Request,
+    RunRequest,
     ViewerImage,
 )
 from napari_wsol.errors import WsolError
@@ -43,6 +44,7 @@ __all__ = [
     'ImageAtHand',
     'Job',
     'Opened',
+    'PlannedRun',
     'Regions',
     'Running',
     'explain',
@@ -64,6 +66,43 @@ class ImageAtHand:
     def of(cls, layer: Any) -> ImageAtHand:
         """That of an image layer."""
         return cls(layer.name, image_levels(layer), image_path(layer))
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """What a model would be run over, how.
+
+    Parameters
+    ----------
+    model
+        Its folder.
+    results
+        Folder in which results are kept.
+    """
+
+    image: ImageAtHand
+    pixel_size: PixelSize | None
+    model: Path
+    results: Path
+    settings: PredictionSettings
+
+    def request(
+        self,
+        kind: type[RunRequest],
+        job: int,
+        source: ImageSource,
+        **more: Any,
+    ) -> RunRequest:
+        """What is sent about it to the engine, which reads the source."""
+        return kind(
+            job,
+            source,
+            self.pixel_size,
+            str(self.model),
+            str(self.results),
+            self.settings,
+            **more,
+        )
 
 
 @dataclass(frozen=True)
@@ -163,11 +202,7 @@ def run(
 
 def predict(
     client: Any,
-    image: ImageAtHand,
-    pixel_size: PixelSize | None,
-    model: Path,
-    results: Path,
-    settings: PredictionSettings,
+    plan: PlannedRun,
     view: Box | None,
     on_event: Callable[[Any], object],
 ) -> Job:
@@ -177,22 +212,17 @@ def predict(
     ----------
     client
         The session's ``EngineClient``.
-    image, pixel_size, model, settings
-        What is run over what, how.
-    results
-        Folder in which results are kept.
     view
         What is looked at to begin with.
     on_event
         As for ``run``; an ``Opened`` comes in the place of ``Begun``, a
         ``Found`` in the place of ``Finished``.
     """
+    image = plan.image
 
     def events(job: int, source: ImageSource) -> Iterator[Any]:
         require_brightfield(ArraySlide(image.name, image.levels))
-        request = PredictRequest(
-            job, source, pixel_size, str(model), str(results), settings, view
-        )
+        request = plan.request(PredictRequest, job, source, view=view)
         for event in client.events(request):
             match event:
                 case Begun(result):
@@ -214,26 +244,15 @@ def _found(result: Prediction) -> Found:
 
 
 def find_earlier(
-    client: Any,
-    image: ImageAtHand,
-    pixel_size: PixelSize | None,
-    model: Path,
-    results: Path,
-    settings: PredictionSettings,
-    on_event: Callable[[Any], object],
+    client: Any, plan: PlannedRun, on_event: Callable[[Any], object]
 ) -> Job:
     """Ask whether the result of a run is kept; as ``predict``."""
 
     def events(job: int, source: ImageSource) -> Iterator[Any]:
-        yield from client.events(
-            EarlierRequest(
-                job, source, pixel_size, str(model), str(results), settings
-            )
-        )
+        yield from client.events(plan.request(EarlierRequest, job, source))
 
-    return _look(
-        client, image, f'earlier results of {image.name}', events, on_event
-    )
+    name = f'earlier results of {plan.image.name}'
+    return _look(client, plan.image, name, events, on_event)
 
 
 def find_regions(

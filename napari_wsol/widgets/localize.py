@@ -27,7 +27,7 @@ from napari_wsol.widgets.areas import shape_boxes, unit_factor
 from napari_wsol.widgets.choose_image import ImageChooser
 from napari_wsol.widgets.choose_model import ModelChooser
 from napari_wsol.widgets.dock_form import DockForm
-from napari_wsol.widgets.earlier_results import EarlierResults, Question
+from napari_wsol.widgets.earlier_results import EarlierResults
 from napari_wsol.widgets.fields_map import show_fields
 from napari_wsol.widgets.flying import show_only
 from napari_wsol.widgets.follow_view import FollowView
@@ -89,10 +89,7 @@ class LocalizeWidget(DockForm):
         self.result.threshold_changed.connect(self._take_threshold)
         self.result.shown_changed.connect(self._show_layer)
         self._earlier = EarlierResults(
-            self._session.client,
-            self._session.results_folder,
-            self._question,
-            self,
+            self._session.client, self._question, self
         )
         self._earlier.told.connect(self.panel.remark)
         self.image.changed.connect(self._earlier.ask)
@@ -155,11 +152,7 @@ class LocalizeWidget(DockForm):
         )
         self._running.job = jobs.predict(
             self._session.client,
-            jobs.ImageAtHand.of(layer),
-            self.image.pixel_size,
-            model.path,
-            self._session.results_folder,
-            self._settings,
+            self._plan(layer, model, self._settings),
             self._follow.box,
             self._take_event,
         )
@@ -180,7 +173,7 @@ class LocalizeWidget(DockForm):
             self.model.offer(found)
             self.model.blockSignals(False)
 
-    def _question(self) -> Question | None:
+    def _question(self) -> jobs.PlannedRun | None:
         """What an earlier result would be of."""
         layer, model = self.image.layer, self.model.model
         if (
@@ -192,11 +185,17 @@ class LocalizeWidget(DockForm):
             or self._session.results.of(layer) is not None
         ):
             return None
-        return (
+        return self._plan(layer, model, self._chosen_settings(()))
+
+    def _plan(
+        self, layer: Image, model: ModelFolder, settings: PredictionSettings
+    ) -> jobs.PlannedRun:
+        return jobs.PlannedRun(
             jobs.ImageAtHand.of(layer),
             self.image.pixel_size,
             model.path,
-            self._chosen_settings(()),
+            self._session.results_folder,
+            settings,
         )
 
     def _chosen_settings(self, boxes: tuple[Box, ...]) -> PredictionSettings:

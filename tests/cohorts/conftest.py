@@ -1,45 +1,12 @@
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from napari_wsol.cohorts.task import SlideTask
 from napari_wsol.inference.settings import PredictionSettings
-from napari_wsol.models.card import (
-    Architecture,
-    ModelCard,
-    Normalization,
-    TrainingRecord,
-)
-from napari_wsol.models.loading import build, save_model
 from napari_wsol.slides.pixel_size import PixelSize
 
 COLOURS = np.array([[225, 150, 190], [120, 70, 150]], np.uint8)
-
-
-@pytest.fixture(scope='session')
-def untaught(tmp_path_factory):
-    """A tiny model that a real network loads; its answers mean nothing."""
-    torch.manual_seed(0)
-    card = ModelCard(
-        name='tiny',
-        title='Tiny model',
-        finds='Anything',
-        tissue='none',
-        method='max-min-uncertainty',
-        architecture=Architecture(
-            encoder='test_efficientnet', pixel_head='softmax', channels=8
-        ),
-        classes=('background', 'benign', 'malignant'),
-        negative_class='background',
-        mpp=0.5,
-        tile=128,
-        halo=32,
-        normalization=Normalization(mean=(0.5,) * 3, std=(0.5,) * 3),
-        training=TrainingRecord(data='none'),
-    )
-    path = tmp_path_factory.mktemp('model') / 'tiny'
-    return save_model(path, card, build(card))
 
 
 @pytest.fixture

@@ -24,6 +24,16 @@ def client(tmp_path: Path) -> Iterator[EngineClient]:
     client.close(patience=0.5)
 
 
+@pytest.fixture(scope='module')
+def engine(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[EngineClient]:
+    """The real one."""
+    client = EngineClient(log_folder=tmp_path_factory.mktemp('logs'))
+    yield client
+    client.close()
+
+
 @pytest.fixture
 def do(client: EngineClient) -> Callable[..., list[Event]]:
     """Run a fake job and give all its events."""

@@ -7,7 +7,6 @@ import pytest
 import shapely
 from PIL import Image
 
-from napari_wsol.engine.client import EngineClient
 from napari_wsol.engine.messages import (
     Cancelled,
     Explained,
@@ -25,13 +24,6 @@ from napari_wsol.slides.pixel_size import PixelSize
 HALF = PixelSize(0.5, 0.5, 'a test')
 REGION = shapely.box(60, 40, 140, 100)
 FIELD = Box(40, 60, 60, 80)
-
-
-@pytest.fixture(scope='module')
-def engine(tmp_path_factory):
-    client = EngineClient(log_folder=tmp_path_factory.mktemp('logs'))
-    yield client
-    client.close()
 
 
 @pytest.fixture

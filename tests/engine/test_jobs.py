@@ -12,7 +12,6 @@ import pytest
 import zarr
 from PIL import Image
 
-from napari_wsol.engine.client import EngineClient
 from napari_wsol.engine.jobs import WarmModels
 from napari_wsol.engine.messages import (
     Begun,
@@ -43,13 +42,6 @@ HALF = PixelSize(0.5, 0.5, 'a test')
 SETTINGS = PredictionSettings(tissue_only=False, device='cpu', batch=1)
 
 
-@pytest.fixture(scope='module')
-def engine(tmp_path_factory):
-    client = EngineClient(log_folder=tmp_path_factory.mktemp('logs'))
-    yield client
-    client.close()
-
-
 @pytest.fixture
 def light_model(card, tmp_path):
     """A model of the real architecture that has learned nothing."""
@@ -64,8 +56,8 @@ def pixels():
     return coarse.repeat(16, 0).repeat(16, 1)
 
 
-def run(engine, image, model, results, **more):
-    request = PredictRequest(
+def request_of(kind, engine, image, model, results, **more):
+    return kind(
         engine.next_job(),
         image,
         HALF,
@@ -74,6 +66,10 @@ def run(engine, image, model, results, **more):
         SETTINGS,
         **more,
     )
+
+
+def run(engine, *words, **more):
+    request = request_of(PredictRequest, engine, *words, **more)
     return [event for event in engine.events(request) if event]
 
 
@@ -106,20 +102,14 @@ def test_after_a_crash_the_same_run_goes_on_where_it_stopped(
     engine, light_model, pixels, tmp_path
 ):
     source = engine.blocks.image_source([pixels], name='layer')
-    request = PredictRequest(
-        engine.next_job(),
-        source,
-        HALF,
-        str(light_model),
-        str(tmp_path / 'store'),
-        SETTINGS,
-    )
+    store = tmp_path / 'store'
+    request = request_of(PredictRequest, engine, source, light_model, store)
     for event in engine.events(request):
         if isinstance(event, ChunkDone):
             os.kill(engine.pid, signal.SIGKILL)
             break
     again = engine.blocks.image_source([pixels.copy()], name='layer')
-    *_, end = run(engine, again, light_model, tmp_path / 'store')
+    *_, end = run(engine, again, light_model, store)
     assert isinstance(end, Finished)
     assert any('earlier run' in note for note in end.result.notes)
     whole = run(engine, again, light_model, tmp_path / 'whole')
@@ -131,25 +121,17 @@ def test_after_a_crash_the_same_run_goes_on_where_it_stopped(
 def test_a_result_is_made_once(engine, light_model, pixels, tmp_path):
     file = tmp_path / 'image.png'
     Image.fromarray(pixels).save(file)
-    image, results = FileImage(str(file)), tmp_path / 'results'
+    words = engine, FileImage(str(file)), light_model, tmp_path / 'results'
 
     def earlier():
-        request = EarlierRequest(
-            engine.next_job(),
-            image,
-            HALF,
-            str(light_model),
-            str(results),
-            SETTINGS,
-        )
-        *_, end = engine.events(request)
+        *_, end = engine.events(request_of(EarlierRequest, *words))
         return end
 
     assert (earlier().finished, earlier().when) == (False, None)
-    *_, first = run(engine, image, light_model, results)
+    *_, first = run(*words)
     assert earlier().finished
     assert earlier().when == pytest.approx(time.time(), abs=60)
-    events = run(engine, image, light_model, results)
+    events = run(*words)
     assert events[-1].result.store == first.result.store
     assert not any(isinstance(event, ChunkDone) for event in events)
     assert (
@@ -174,14 +156,8 @@ def test_what_is_in_view_is_done_first(engine, light_model, pixels, tmp_path):
 @pytest.mark.slow
 def test_a_run_rests_while_it_is_paused(engine, light_model, pixels, tmp_path):
     source = engine.blocks.image_source([pixels], name='layer')
-    request = PredictRequest(
-        engine.next_job(),
-        source,
-        HALF,
-        str(light_model),
-        str(tmp_path / 'a'),
-        SETTINGS,
-    )
+    store = tmp_path / 'store'
+    request = request_of(PredictRequest, engine, source, light_model, store)
     events = engine.events(request)
     for event in events:
         if isinstance(event, Begun):

@@ -2,38 +2,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_prediction import made_prediction
 
 from napari_wsol.evaluation.comparing import compare
 from napari_wsol.inference.maps import CLASSES, PROBABILITY
-from napari_wsol.inference.settings import Prediction
 
-PREDICTION = Prediction(
-    image='a.png',
-    store='',
-    model='tiny',
-    model_hash='',
-    classes=('background', 'benign', 'malignant'),
-    roi_classes=('benign', 'malignant'),
-    class_probabilities=None,
-    entropy_image=None,
-    entropy_foreground=None,
-    entropy_background=None,
-    foreground_fraction=0.5,
-    foreground_mm2=None,
-    tissue_fraction=None,
-    threshold=0.5,
-    mpp=None,
-    mpp_source='',
-    model_mpp=None,
-    step_y=1.0,
-    step_x=1.0,
-    origin_y=0.0,
-    origin_x=0.0,
-    device='cpu',
-    precision='float32',
-    seconds=0.0,
-    megapixels=0.0,
-)
+PREDICTION = made_prediction()
 
 
 @pytest.fixture

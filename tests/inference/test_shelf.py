@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
+from made_prediction import made_prediction
 
-from napari_wsol.inference.settings import Prediction
 from napari_wsol.inference.shelf import SAFE_SECONDS, Shelf
 
 
@@ -20,38 +20,8 @@ def keep(shelf: Shelf, name: str, size: int = 10) -> Path:
     with shelf.place(name) as store:
         store.mkdir()
         (store / 'c').write_bytes(bytes(size))
-    shelf.keep(prediction(store))
+    shelf.keep(made_prediction(store=str(store)))
     return store
-
-
-def prediction(store: Path) -> Prediction:
-    return Prediction(
-        image='a.svs',
-        store=str(store),
-        model='m',
-        model_hash='h',
-        classes=('a', 'b'),
-        roi_classes=('b',),
-        class_probabilities=None,
-        entropy_image=None,
-        entropy_foreground=None,
-        entropy_background=None,
-        foreground_fraction=0.0,
-        foreground_mm2=None,
-        tissue_fraction=None,
-        threshold=0.5,
-        mpp=None,
-        mpp_source='',
-        model_mpp=None,
-        step_y=1.0,
-        step_x=1.0,
-        origin_y=0.0,
-        origin_x=0.0,
-        device='cpu',
-        precision='float32',
-        seconds=1.0,
-        megapixels=1.0,
-    )
 
 
 def grow_old(store: Path, seconds: float) -> None:
@@ -78,7 +48,7 @@ def test_what_is_kept_is_told(shelf: Shelf) -> None:
         store.mkdir()
     finished, when = shelf.kept('abc')
     assert (finished, when) == (False, store.stat().st_mtime)
-    shelf.keep(prediction(store))
+    shelf.keep(made_prediction(store=str(store)))
     finished, when = shelf.kept('abc')
     assert finished
     assert when == store.with_suffix('.json').stat().st_mtime

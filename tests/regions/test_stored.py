@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import zarr
 from made_maps import finished
+from made_prediction import made_prediction
 
 from napari_wsol.errors import BadInputError
 from napari_wsol.inference.grid import make_grid
 from napari_wsol.inference.layout import StoreSpec, create_layout
 from napari_wsol.inference.results import write_card
-from napari_wsol.inference.settings import Prediction
 from napari_wsol.regions.extraction import extract_result
 from napari_wsol.regions.region import Frame
 from napari_wsol.regions.stored import open_maps, open_result
@@ -17,32 +17,12 @@ from napari_wsol.regions.stored import open_maps, open_result
 GRID = make_grid(
     (200, 300), (2.0, 2.5), tile=64, halo=32, stride=4, class_stride=16
 )
-CARD = Prediction(
-    image='made.png',
+CARD = made_prediction(
     store='made.zarr',
-    model='none',
-    model_hash='',
-    classes=('normal', 'benign', 'malignant'),
-    roi_classes=('benign', 'malignant'),
-    class_probabilities=None,
-    entropy_image=None,
-    entropy_foreground=None,
-    entropy_background=None,
-    foreground_fraction=0.0,
-    foreground_mm2=None,
-    tissue_fraction=None,
-    threshold=0.5,
     mpp=0.275,
     mpp_source='made',
-    model_mpp=None,
     step_y=GRID.map_step[0],
     step_x=GRID.map_step[1],
-    origin_y=0.0,
-    origin_x=0.0,
-    device='cpu',
-    precision='float32',
-    seconds=0.0,
-    megapixels=0.0,
 )
 
 

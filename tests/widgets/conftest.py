@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
+from made_prediction import made_prediction
 
 from napari_wsol.engine.blocks import BlockService
 from napari_wsol.engine.messages import (
@@ -73,34 +74,23 @@ def ramp() -> np.ndarray:
 
 def prediction(store: Path | str = '', **changes: Any) -> Prediction:
     """What a run over a 40 x 60 px image of 0.5 µm may have found."""
-    fields: dict[str, Any] = {
+    figures: dict[str, Any] = {
         'image': 'tissue',
         'store': str(store),
-        'model': 'tiny',
-        'model_hash': 'abc',
-        'classes': ('background', 'benign', 'malignant'),
-        'roi_classes': ('benign', 'malignant'),
         'class_probabilities': (0.05, 0.15, 0.8),
         'entropy_image': 0.2,
         'entropy_foreground': 0.1,
         'entropy_background': 0.9,
-        'foreground_fraction': 0.5,
         'foreground_mm2': 0.0003,
-        'tissue_fraction': None,
-        'threshold': 0.5,
         'mpp': 0.5,
         'mpp_source': 'test',
         'model_mpp': 0.5,
         'step_y': STEP[0],
         'step_x': STEP[1],
-        'origin_y': 0.0,
-        'origin_x': 0.0,
-        'device': 'cpu',
-        'precision': 'float32',
         'seconds': 2.0,
         'megapixels': 0.0024,
     }
-    return Prediction(**{**fields, **changes})
+    return made_prediction(**(figures | changes))
 
 
 class FakeClient:
