@@ -176,9 +176,9 @@ def test_an_image_without_pixel_size_is_asked_for_it(
     picture, trained, tmp_path, capsys
 ):
     assert predict(picture, model=trained, output=tmp_path / 'x') == 2
-    assert 'pixel size of "colon.png" is not known' in one_line(
-        capsys.readouterr().err
-    )
+    words = one_line(capsys.readouterr().err)
+    assert 'pixel size of "colon.png" is not known' in words
+    assert '--mpp' in words
 
 
 @pytest.mark.parametrize(

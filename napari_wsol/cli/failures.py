@@ -35,7 +35,7 @@ def technical_details(shown: bool) -> Iterator[None]:
         _LOG.removeHandler(handler)
 
 
-def report(error: Exception, place: str = '') -> int:
+def report(error: Exception, place: str = '', advice: str = '') -> int:
     """Say on one line of stderr what happened, and give the exit code.
 
     Parameters
@@ -44,10 +44,13 @@ def report(error: Exception, place: str = '') -> int:
         What happened.
     place
         The image it happened to, where there are several.
+    advice
+        What this command has to say besides.
     """
     _LOG.debug('Technical details:', exc_info=error)
     message, code = _words(error)
-    complain(f'{place}: {message}' if place else message)
+    words = f'{message} {advice}'.rstrip()
+    complain(f'{place}: {words}' if place else words)
     return code
 
 

@@ -14,6 +14,7 @@ from napari_wsol.cli.console import remark
 from napari_wsol.cli.failures import BAD_INPUT, FAILED, report
 from napari_wsol.cohorts.results import make_results_folder, result_names
 from napari_wsol.cohorts.task import Notice, SlideReport, SlideTask
+from napari_wsol.errors import PixelSizeError
 from napari_wsol.inference.settings import (
     DeviceChoice,
     MapChoice,
@@ -218,8 +219,13 @@ def _run(tasks: list[SlideTask], cluster: Cluster | None) -> list[int]:
             if event.error is not None:
                 image = images[event.row.name]
                 several = len(tasks) > 1
+                unknown = isinstance(event.error, PixelSizeError)
                 codes.append(
-                    report(event.error, str(image) if several else '')
+                    report(
+                        event.error,
+                        str(image) if several else '',
+                        '--mpp gives it.' if unknown else '',
+                    )
                 )
             else:
                 tell(event)

@@ -22,6 +22,10 @@ class Pace:
         self._message = message
         self._began = time.perf_counter()
 
+    def rested(self, seconds: float) -> None:
+        """Leave out a time in which nothing was done."""
+        self._began += seconds
+
     def __call__(self, done: float) -> Progress:
         """After so many of them."""
         rate = done / max(time.perf_counter() - self._began, 1e-9)

@@ -253,7 +253,9 @@ def _with_progress(
         if not ran:
             continue
         done += _megapixels(grid, ran)
+        told = time.perf_counter()
         yield pace(done)
+        pace.rested(time.perf_counter() - told)  # a pause, for the most part
 
 
 def _megapixels(grid: Grid, tiles: Sequence[Tile]) -> float:
