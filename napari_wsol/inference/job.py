@@ -27,7 +27,7 @@ SMALLEST_TILE = 256
 CLASS_MAP_THRESHOLD = 0.5
 """For maps stretched over an image, which no threshold was learned for."""
 
-_FORMAT = 1
+_FORMAT = 2
 """Part of every fingerprint; raised when the same input gives other maps."""
 
 

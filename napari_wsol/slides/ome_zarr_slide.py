@@ -31,7 +31,9 @@ class OmeZarrSlide(Slide):
     """The first multiscale image of an OME-Zarr group.
 
     Axes are y, x and c in any order; others must hold one element. A group
-    written by bioformats2raw is entered at its first image.
+    written by bioformats2raw is entered at its first image. All levels are
+    taken to begin in one corner, as means of blocks do; translations are not
+    read, since writers differ in what they state.
 
     Raises
     ------

@@ -78,9 +78,15 @@ class Slide(ABC):
 
     @property
     def level_downsamples(self) -> tuple[tuple[float, float], ...]:
-        """Level-0 pixels per pixel of each level, along y and x."""
-        height, width = self.shape
-        return tuple((height / h, width / w) for h, w in self.level_shapes)
+        """Level-0 pixels per pixel of each level, along y and x.
+
+        A level whose size is a whole part of level 0's, cut off or filled up
+        to whole pixels, has that whole number of them: the ratio of the sizes
+        would be off by up to one of its pixels at the far end.
+        """
+        return tuple(
+            _downsample(self.shape, shape) for shape in self.level_shapes
+        )
 
     @abstractmethod
     def read_level(
@@ -246,3 +252,17 @@ class Slide(ABC):
             (0, 0),
         )
         return np.pad(inside, around, mode='edge')
+
+
+def _downsample(
+    finest: tuple[int, int], level: tuple[int, int]
+) -> tuple[float, float]:
+    """Pixels of the finest level per pixel of another, by their sizes."""
+    (height, width), (h, w) = finest, level
+    whole = round(height / h)
+    if all(
+        size in (length // whole, -(-length // whole))
+        for length, size in zip(finest, level, strict=True)
+    ):
+        return float(whole), float(whole)
+    return height / h, width / w

@@ -45,7 +45,8 @@ class VendorSlide(Slide):
             downsamples = self._handle.level_downsamples
         except openslide.OpenSlideError as error:
             raise unreadable(path.name, error) from error
-        self._downsamples = tuple((d, d) for d in downsamples)
+        # What its places are divided by; not always a level's true step.
+        self._downsamples: tuple[float, ...] = tuple(downsamples)
         self._cache = BlockCache()
         pixel_size, note = resolve_pixel_size(_stated(properties))
         super().__init__(
@@ -58,16 +59,11 @@ class VendorSlide(Slide):
             pixel_size_note=note,
         )
 
-    @property
-    def level_downsamples(self) -> tuple[tuple[float, float], ...]:
-        """Level-0 pixels per pixel of each level, as OpenSlide has them."""
-        return self._downsamples
-
     def read_level(
         self, level: int, y: int, x: int, height: int, width: int
     ) -> RGB:
         """Pixels of one level, ``(height, width, 3)`` uint8."""
-        if self._downsamples[level][0].is_integer():
+        if self._downsamples[level].is_integer():
             return self._read_region(level, y, x, height, width)
         level_height, level_width = self.level_shapes[level]
         result = np.empty((height, width, 3), np.uint8)
@@ -103,7 +99,7 @@ class VendorSlide(Slide):
         handle = self._handle
         if handle is None:
             raise unreadable(self.name, ValueError('it has been closed'))
-        down = self._downsamples[level][0]
+        down = self._downsamples[level]
         try:
             image = handle.read_region(
                 (round(x * down), round(y * down)), level, (width, height)

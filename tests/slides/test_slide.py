@@ -45,7 +45,7 @@ def test_what_is_read_lies_where_it_was(steps, box, mpp):
     assert_placed(pixels, box)
 
 
-@pytest.mark.parametrize('small', [(81, 120), (50, 37), (121, 121)])
+@pytest.mark.parametrize('small', [(81, 120), (50, 37), (97, 98)])
 def test_uneven_downsamples_do_not_shift(small):
     finest = ramp_image(241, 241)
     level = np.array(
@@ -56,6 +56,15 @@ def test_uneven_downsamples_do_not_shift(small):
     box = Box(60, 60, 120, 120)
     assert slide.best_level(down, down) == 1
     assert_placed(slide.read(box, 0.5 * down * 1.1), box)
+
+
+@pytest.mark.parametrize('rows', [60, 61])
+def test_levels_cut_off_or_filled_up_to_whole_pixels_do_not_shift(rows):
+    level = ramp_image(rows, 60, 4)
+    slide = ArraySlide('cut', [ramp_image(243, 242), level], HALF)
+    assert slide.level_downsamples[1] == (4, 4)
+    box = Box(100, 100, 120, 120)
+    assert_placed(slide.read(box, 0.5 * 4.1), box)
 
 
 def test_pixels_that_are_not_square_come_out_square():

@@ -1,4 +1,4 @@
-"""On the real slides; OpenSlide's formats cannot be made here."""
+"""On the real slides."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -37,7 +37,8 @@ def test_a_slide_without_pixel_size(data_dir):
     slide = open_slide(data_dir / TWO_LEVELS)
     assert slide.pixel_size is None
     assert slide.level_shapes == ((3567, 4443), (1783, 2221))
-    assert slide.level_downsamples[1][0] == pytest.approx(2.0005, abs=1e-4)
+    # OpenSlide says 2.0005; the last row and column were cut off.
+    assert slide.level_downsamples[1] == (2, 2)
 
 
 @pytest.mark.parametrize('level', [0, 1])
