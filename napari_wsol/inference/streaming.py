@@ -75,7 +75,7 @@ def stream(
     glanced: deque[Glanced] = deque()
     writes: deque[Future[list[ChunkDone]]] = deque()
 
-    def read_ahead() -> None:
+    def read_ahead() -> list[Tile]:
         wanted = queue.first(
             plan_ahead(grid.input_shape, forward.batch, readers)
         )
@@ -84,6 +84,7 @@ def stream(
         for tile in wanted:
             if tile not in reads:
                 reads[tile] = reading.submit(read_tile, slide, grid, tile)
+        return wanted[: forward.batch]
 
     def written(most: int) -> Iterator[ChunkDone]:
         while writes and (len(writes) > most or writes[0].done()):
@@ -99,11 +100,9 @@ def stream(
         while len(queue) or glanced:
             if cancelled():
                 raise CancelledError('Stopped. What is done so far is kept.')
-            read_ahead()
-            more_in_view = len(glanced) < MOST_GLANCED and queue.is_seen(
-                queue.first(forward.batch)
-            )
-            if show is not None and more_in_view:
+            next_ones = read_ahead()
+            in_view = len(glanced) < MOST_GLANCED and queue.is_seen(next_ones)
+            if show is not None and in_view:
                 before = len(glanced)
                 glance_at_next()
                 for each in islice(glanced, before, None):

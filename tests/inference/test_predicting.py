@@ -125,24 +125,27 @@ def test_looking_around_changes_no_bit(
     )
     looks = random.Random(5)
     view = View()
-    run = predict(
-        slide,
-        tiny_model,
-        tmp_path / 'b',
-        EVERYWHERE,
-        fingerprint_of_image='x',
-        view=view,
+    ended = threading.Event()
+
+    def look_around() -> None:
+        while not ended.wait(0.0005):
+            view.box = Box(looks.randrange(280), looks.randrange(480), 20, 20)
+
+    looking = threading.Thread(target=look_around, daemon=True)
+    looking.start()
+    events, second = exhaust(
+        predict(
+            slide,
+            tiny_model,
+            tmp_path / 'b',
+            EVERYWHERE,
+            fingerprint_of_image='x',
+            view=view,
+        )
     )
-    seen = set()
-    while True:
-        view.box = Box(looks.randrange(280), looks.randrange(480), 20, 20)
-        try:
-            event = next(run)
-        except StopIteration as end:
-            second = end.value
-            break
-        if isinstance(event, ChunkDone):
-            seen.add(event.box)
+    ended.set()
+    looking.join()
+    seen = {event.box for event in events if isinstance(event, ChunkDone)}
     assert contents(tmp_path / 'a') == contents(tmp_path / 'b')
     assert first.class_probabilities == second.class_probabilities
     assert len(seen) > 1
