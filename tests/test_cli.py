@@ -133,6 +133,8 @@ def test_predict_does_not_repeat_what_is_finished(
     [
         (['--cluster', 'here'], 'tcp://HOST:8786'),
         (['--workers', '2'], '--cluster'),
+        (['--split'], '--cluster'),
+        (['--cluster', 'local', '--split', '--map', 'cam'], '--map cam'),
         (['--cluster', 'tcp://x:1', '--workers', '2'], '--workers'),
         (['--cluster', 'local', '--resource', 'GPU=no'], 'GPU=1'),
         (['--cluster', 'tls://x:1', '--tls-ca', 'ca.pem'], '--tls-cert'),

@@ -9,7 +9,7 @@ from napari_wsol.errors import BadInputError
 
 if TYPE_CHECKING:
     from napari_wsol.cohorts.cluster import Cluster, Tls
-    from napari_wsol.inference.settings import DeviceChoice
+    from napari_wsol.inference.settings import DeviceChoice, MapChoice
 
 GPU = 'GPU'
 """The resource that workers with a GPU offer, unless told otherwise."""
@@ -21,6 +21,9 @@ def cluster_of(
     needs: list[str],
     certificates: dict[str, Path | None],
     device: DeviceChoice,
+    *,
+    split: bool,
+    map_: MapChoice,
 ) -> Cluster | None:
     """The cluster to run on; None for this process.
 
@@ -31,6 +34,8 @@ def cluster_of(
         that offers ``GPU=1``, except where the cluster is local.
     certificates
         Option -> file.
+    split
+        Whether slides are shared out, which only the localizer's map can be.
 
     Raises
     ------
@@ -38,7 +43,12 @@ def cluster_of(
         Where options do not fit together.
     """
     if address is None:
-        given = {'--workers': workers, '--resource': needs, **certificates}
+        given = {
+            '--workers': workers,
+            '--resource': needs,
+            '--split': split,
+            **certificates,
+        }
         for option, value in given.items():
             if value:
                 raise BadInputError(
@@ -46,13 +56,18 @@ def cluster_of(
                     'one ("local", or the address of a scheduler).'
                 )
         return None
+    if split and map_ != 'localizer':
+        raise BadInputError(
+            f'--map {map_} is stretched over a whole slide, which one worker '
+            'has to see: leave out --split.'
+        )
     from napari_wsol.cohorts.cluster import LOCAL, Cluster, require_distributed
 
     require_distributed()
     resources = dict(map(_resource, needs))
     if not resources and device == 'cuda' and address != LOCAL:
         resources = {GPU: 1.0}
-    return Cluster(address, workers, resources, _tls(certificates))
+    return Cluster(address, workers, resources, _tls(certificates), split)
 
 
 def _resource(text: str) -> tuple[str, float]:

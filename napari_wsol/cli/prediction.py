@@ -119,6 +119,14 @@ def predict(
         int | None,
         typer.Option(min=1, help='Processes of `--cluster local`.'),
     ] = None,
+    split: Annotated[
+        bool,
+        typer.Option(
+            '--split',
+            help='Share each slide out over the workers, in blocks of tiles: '
+            'for few, very large slides.',
+        ),
+    ] = False,
     resource: Annotated[
         list[str] | None,
         typer.Option(
@@ -163,7 +171,11 @@ def predict(
         '--tls-cert': tls_cert,
         '--tls-key': tls_key,
     }
-    place = cluster_of(cluster, workers, resource or [], certificates, device)
+    place = cluster_of(
+        *(cluster, workers, resource or [], certificates, device),
+        split=split,
+        map_=map_,
+    )
     folder = find_model(model)
     make_results_folder(output)
     tasks = [

@@ -45,6 +45,8 @@ class Cluster:
         Processes, where local; None takes one for every four cores.
     resources
         What a slide needs of a worker, as in ``{'GPU': 1}``.
+    split
+        Whether several workers share a slide, in blocks of tiles.
 
     Raises
     ------
@@ -56,6 +58,7 @@ class Cluster:
     workers: int | None = None
     resources: Mapping[str, float] = field(default_factory=dict)
     tls: Tls | None = None
+    split: bool = False
 
     def __post_init__(self) -> None:
         if self.workers is not None and not self.is_local:

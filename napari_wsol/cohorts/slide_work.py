@@ -81,7 +81,7 @@ def run_slide(
         with closing(open_slide(task.image, task.pixel_size)) as slide:
             written = yield from write_results(
                 slide,
-                _model(task),
+                model_of(task),
                 Results(task.folder, task.name),
                 task.settings,
                 cancelled=cancelled,
@@ -212,7 +212,7 @@ def without_places(message: str, task: SlideTask) -> str:
     return message
 
 
-def _model(task: SlideTask) -> LoadedModel:
+def model_of(task: SlideTask) -> LoadedModel:
     """The model of a task; a bundled one may lie elsewhere on this machine."""
     bundled = bundled_dir() / task.model.name
     place = task.model

@@ -88,9 +88,9 @@ class SlideRow:
 
 @dataclass(frozen=True)
 class Told:
-    """How far a slide is, and on which worker; empty in this process.
+    """How far a slide is, and on which workers; empty in this process.
 
-    ``begins`` once for each worker that takes it up.
+    ``begins`` once for each worker that takes it, or a part of it, up.
     """
 
     name: str

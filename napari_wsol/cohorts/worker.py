@@ -1,4 +1,4 @@
-"""A slide on a worker of Dask.
+"""A slide, or a part of it, on a worker of Dask.
 
 This runs on the worker's machine; what it gives back travels to the client.
 """
@@ -9,19 +9,24 @@ import pickle
 import threading
 import time
 import traceback
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, replace
 
 from dask.system import CPU_COUNT
 from distributed import Event, Lock, Worker, get_worker
 
 from napari_wsol import __version__
+from napari_wsol.cohorts.course import Part, Shares, Stage
+from napari_wsol.cohorts.results import Results
+from napari_wsol.cohorts.slide_blocks import run_slide_block, share_slide
 from napari_wsol.cohorts.slide_work import failed, run_slide
 from napari_wsol.cohorts.summary import TABLE
 from napari_wsol.cohorts.task import SlideReport, SlideRow, SlideTask
 from napari_wsol.errors import CancelledError, WsolError
+from napari_wsol.inference.grid import Block
 from napari_wsol.inference.settings import Progress
+from napari_wsol.inference.store import shared_blocks
 
 TELL_SECONDS = 0.5
 """Between two reports of progress, and two questions whether to stop."""
@@ -29,45 +34,72 @@ TELL_SECONDS = 0.5
 BEGUN = Progress(0.0, 0.0, 'MP', 0.0, float('inf'))
 
 _one_at_a_time = threading.Lock()
-"""Slides share the computing threads of their process."""
+"""Parts of slides share the computing threads of their process."""
 
 
-def work(task: SlideTask, topic: str, *, shared: bool) -> SlideReport:
-    """Run a slide, as ``slide_work.run_slide``.
+def work(
+    task: SlideTask, part: Part, topic: str, *, shared: bool
+) -> SlideReport | Shares | None:
+    """Do a part of what is to be done with a slide.
 
     Parameters
     ----------
     topic
-        Under which progress is told; also names the event that stops it.
+        Under which progress is told; also names the event that stops all
+        slides and, with ``stop_of``, the one that stops this.
     shared
         Whether others may run the same slide on this scheduler: an earlier
         call that was stopped, or is still at work. They are waited for.
+
+    Returns
+    -------
+    SlideReport, Shares, None
+        How the slide ended; or, where it goes on, its blocks if it was to be
+        shared out, and nothing if this was one of them.
     """
     worker = get_worker()
-    name = name_of(worker)
+    done: SlideReport | Shares | None
     try:
-        require_alike(task, name)
+        require_alike(task, name_of(worker))
     except WsolError as error:
-        return replace(failed(task, error), worker=name)
-    with ExitStack() as held:
-        held.enter_context(_one_at_a_time)
-        if shared:
-            place = task.folder / task.name
-            held.enter_context(Lock(f'napari-wsol {place}'))
-        report = _run(task, worker, topic)
-    return replace(portable(report), worker=name)
+        done = failed(task, error)
+    else:
+        with _one_at_a_time, _alone(task, part) if shared else nullcontext():
+            done = _ended(task, part, worker, topic)
+    if isinstance(done, SlideReport):
+        return replace(portable(done), worker=name_of(worker))
+    return done
 
 
-def _run(task: SlideTask, worker: Worker, topic: str) -> SlideReport:
+def stop_of(topic: str, name: str) -> str:
+    """The event that stops a slide."""
+    return f'{topic} {name}'
+
+
+def _ended(
+    task: SlideTask, part: Part, worker: Worker, topic: str
+) -> SlideReport | Shares | None:
+    """What came of a part; no errors, after which Dask would try again."""
+    try:
+        return _do(task, part, worker, topic)
+    except CancelledError:
+        return SlideReport(SlideRow(task.name, task.image.name))
+    except Exception as error:  # the other slides shall go on
+        return failed(task, error)
+
+
+def _do(
+    task: SlideTask, part: Part, worker: Worker, topic: str
+) -> SlideReport | Shares | None:
     if task.threads is None:
         task = replace(task, threads=CPU_COUNT)
-    told = float('-inf')
+    told, key = float('-inf'), str(worker.get_current_task())
 
     def tell(progress: Progress) -> None:
         worker.log_event(
             topic,
             {
-                'name': task.name,
+                'key': key,
                 'on': name_of(worker),  # "worker" is its address
                 'progress': asdict(progress),
                 'begins': progress is BEGUN,
@@ -75,18 +107,43 @@ def _run(task: SlideTask, worker: Worker, topic: str) -> SlideReport:
         )
 
     tell(BEGUN)
-    steps = run_slide(task, cancelled=_now_and_then(Event(topic).is_set))
+    if part is Stage.SHARE_OUT:
+        return share_slide(task)
+    stops = [Event(topic), Event(stop_of(topic, task.name))]
+    cancelled = _now_and_then(lambda: any(stop.is_set() for stop in stops))
+    steps: Generator[Progress, None, SlideReport | None]
+    if isinstance(part, Block):
+        steps = run_slide_block(task, part, cancelled)
+    else:
+        steps = run_slide(task, cancelled)
     while True:
         try:
             progress = next(steps)
         except StopIteration as end:
-            report: SlideReport = end.value
+            report: SlideReport | None = end.value
             return report
-        except CancelledError:  # an error would have Dask try again
-            return SlideReport(SlideRow(task.name, task.image.name))
         if time.monotonic() - told > TELL_SECONDS:
             tell(progress)
             told = time.monotonic()
+
+
+@contextmanager
+def _alone(task: SlideTask, part: Part) -> Iterator[None]:
+    """Wait for whoever else writes what a part of a slide writes.
+
+    Blocks wait for the same block, anything else for all of the slide. Who
+    works on a block waits for nobody, so that each wait has an end.
+    """
+    place = f'napari-wsol {task.folder / task.name}'
+    with ExitStack() as held:
+        if isinstance(part, Block):
+            blocks: tuple[Block, ...] = (part,)
+        else:
+            held.enter_context(Lock(place))
+            blocks = shared_blocks(Results(task.folder, task.name).store)
+        for block in blocks:
+            held.enter_context(Lock(f'{place} {block.row},{block.col}'))
+        yield
 
 
 def name_of(worker: Worker) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,11 +102,13 @@ class Area:
         return np.asarray(wanted[np.ix_(rows, cols)])
 
 
-def plan(grid: Grid, area: Area) -> tuple[Tile, ...]:
-    """The tiles that hold wanted map pixels, row by row."""
+def plan(
+    grid: Grid, area: Area, tiles: Iterable[Tile] | None = None
+) -> tuple[Tile, ...]:
+    """The tiles, of some or of all, that hold wanted map pixels."""
     return tuple(
         tile
-        for tile in grid.tiles()
+        for tile in (grid.tiles() if tiles is None else tiles)
         if any(box.intersection(grid.core_box(tile)) for box in area.boxes)
         and area.wanted_map(grid, tile).any()
     )

@@ -26,6 +26,15 @@ class Tile(NamedTuple):
     col: int
 
 
+@dataclass(frozen=True, order=True)
+class Block:
+    """A square of ``side`` x ``side`` tiles, by its place among such."""
+
+    row: int
+    col: int
+    side: int
+
+
 @dataclass(frozen=True)
 class Grid:
     """The one cutting of an image that every run of a model shares.
@@ -122,6 +131,13 @@ class Grid:
         for row in range(self.rows):
             for col in range(self.cols):
                 yield Tile(row, col)
+
+    def tiles_of(self, block: Block) -> Iterator[Tile]:
+        """The tiles of a block, row by row."""
+        row, col = block.row * block.side, block.col * block.side
+        for each in range(row, min(row + block.side, self.rows)):
+            for other in range(col, min(col + block.side, self.cols)):
+                yield Tile(each, other)
 
     def neighbours(self, tile: Tile) -> Iterator[Tile]:
         """The tile and those whose core touches its own, row by row."""

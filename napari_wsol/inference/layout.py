@@ -16,8 +16,10 @@
         entropies             (N, 3) whole, foreground, background, float64
 
 The group's attribute ``napari_wsol`` holds the run's fingerprint and whether
-it is finished; that of ``fields`` holds the lattice (cells per field, level-0
-pixels per cell), the names of the classes and the area of a map pixel.
+it is finished, and says ``shared`` while several processes may write the
+finest level and nobody the coarse ones; that of ``fields`` holds the lattice
+(cells per field, level-0 pixels per cell), the names of the classes and the
+area of a map pixel.
 """
 
 from __future__ import annotations
@@ -39,8 +41,8 @@ FORMAT = 1
 COARSEST = 512
 """Levels are added until the longest side has at most this many pixels."""
 
-STATE_CHUNK = 32
-"""Side of a chunk of ``run/tiles``."""
+STATE_CHUNK = 8
+"""Side of a chunk of ``run/tiles``: of the blocks that workers share."""
 
 
 @dataclass(frozen=True)

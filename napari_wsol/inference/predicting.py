@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable, Generator
 
-import numpy as np
-import torch
 from cachetools import LRUCache
 
-from napari_wsol.inference.area import Area, contributors, plan
-from napari_wsol.inference.class_maps import FeatureCells, features_look
-from napari_wsol.inference.compiling import PLAIN, compiled_looks, pays_off
-from napari_wsol.inference.forward import Forward, localizer_look
-from napari_wsol.inference.grid import Grid, Tile
-from napari_wsol.inference.job import Job, make_job, prospect, store_spec
-from napari_wsol.inference.memory import plan_batch, plan_readers
+from napari_wsol.inference.area import plan
+from napari_wsol.inference.computing import (
+    Extent,
+    compute,
+    computing_threads,
+    forward_of,
+    new_store,
+    planned_batch,
+    run_over_nothing,
+    tissue_of,
+    wanted_area,
+)
+from napari_wsol.inference.job import Job, make_job, prospect
 from napari_wsol.inference.outcome import notes_on, outcome
-from napari_wsol.inference.pace import Pace
 from napari_wsol.inference.settings import (
     Begun,
     ChunkDone,
@@ -28,18 +28,14 @@ from napari_wsol.inference.settings import (
     PredictionSettings,
     Progress,
 )
-from napari_wsol.inference.store import ResultStore, open_store
-from napari_wsol.inference.streaming import stream
+from napari_wsol.inference.sharing import take_back
+from napari_wsol.inference.store import open_store
 from napari_wsol.inference.target import Target
-from napari_wsol.inference.view_first import TileQueue, View
-from napari_wsol.inference.writing import Writer
+from napari_wsol.inference.view_first import View
 from napari_wsol.models.loading import LoadedModel
-from napari_wsol.slides.pixel_size import PixelSize
 from napari_wsol.slides.slide import Slide
-from napari_wsol.slides.tissue import TissueMask, tissue_mask
 
 _prepared: LRUCache[tuple[object, ...], bool] = LRUCache(16)
-_tissue: LRUCache[tuple[str, PixelSize | None], TissueMask] = LRUCache(4)
 
 Event = Begun | Progress | ChunkDone
 Events = Generator[Event, None, Prediction]
@@ -121,51 +117,25 @@ def run(
 ) -> Events:
     """Do a job; as ``predict``, which makes and does it."""
     started = time.perf_counter()
-    view = view or View()
-    grid, settings = job.grid, job.settings
-    area = job.boxes
-    if settings.tissue_only:
-        area = Area(area.boxes, tissue_of(job))
-    planned = plan(grid, area)
-    with _computing_threads(threads):
-        forward = _forward(job, len(planned))
-        compiled = settings.compiled
-        if compiled is None:
-            compiled = pays_off(job.device, _megapixels(grid, planned))
-        spec = store_spec(job, forward.batch, compiled=compiled)
-        store = open_store(job.target, spec)
+    area = wanted_area(job)
+    planned = plan(job.grid, area)
+    with computing_threads(threads):
+        store = open_store(job.target, new_store(job, planned))
         yield Begun(prospect(job))
-        first_batch = forward.batch = store.batch
+        was_shared, first_batch = store.shared, store.batch
+        if was_shared:
+            yield from take_back(store, planned, cancelled)
         chunks = sorted(set(planned) - store.done())
-        notes = []
-        if chunks and store.compiled and settings.map == 'localizer':
-            notes = yield from _compile(forward, grid, store)
-        streamed = partial(
-            stream,
-            job.slide,
-            grid,
-            forward,
+        notes = yield from compute(
+            *(job, store, Extent(area, planned, chunks)),
             cancelled=cancelled,
-            readers=plan_readers(job.device, threads),
-        )
-        if settings.map != 'localizer' and chunks:
-            cells = FeatureCells(job, area, planned)
-            forward.look = features_look
-            looked = TileQueue(grid, planned)
-            yield from _with_progress(
-                streamed(looked, cells.gather), grid, planned, 'First look'
-            )
-            forward.look = cells.look(settings.map, classify=settings.classify)
-        tiles = contributors(grid, planned, chunks)
-        queue = TileQueue(grid, tiles, view)
-        writer = Writer(
-            grid, area, store, job.threshold, planned, chunks, view
-        )
-        yield from _with_progress(
-            streamed(queue, writer.write, show=writer.show), grid, tiles
+            threads=threads,
+            view=view,
         )
     store.finish()
-    notes += notes_on(job, planned, chunks, first_batch, forward.batch)
+    # Others' share in a run is no earlier run.
+    computed = planned if was_shared else chunks
+    notes += notes_on(job, planned, computed, first_batch, store.batch)
     return outcome(
         job,
         area,
@@ -187,86 +157,4 @@ def prepare(job: Job) -> None:
     key = job.model.sha256, job.device, job.precision, job.grid.input_shape
     if key not in _prepared:
         _prepared[key] = True
-        _run_over_nothing(_forward(job, 1), job.grid)
-
-
-def _forward(job: Job, tiles: int) -> Forward:
-    settings = job.settings
-    return Forward(
-        job.model,
-        job.grid,
-        device=job.device,
-        precision=job.precision,
-        look=localizer_look(classify=settings.classify),
-        batch=settings.batch
-        or plan_batch(job.device, job.grid.input_shape, tiles),
-    )
-
-
-def _compile(
-    forward: Forward, grid: Grid, store: ResultStore
-) -> Generator[Progress, None, list[str]]:
-    """Have the network compiled; notes where it cannot be.
-
-    The run then goes on as it would without.
-    """
-    yield Progress(
-        0, 0, 'MP', 0, math.inf, 'Compiling the network for this machine'
-    )
-    forward.looks = compiled_looks()
-    try:
-        _run_over_nothing(forward, grid)
-    except Exception as error:  # whatever the machine's compiler says
-        forward.looks = PLAIN
-        store.set_plain()
-        reason = str(error).strip().splitlines()[:1]
-        what = ': '.join([type(error).__name__, *reason])
-        words = f'The network could not be compiled on this machine ({what})'
-        return [f'{words}; it was run as it is.']
-    return []
-
-
-def _run_over_nothing(forward: Forward, grid: Grid) -> None:
-    blank = np.zeros((*grid.input_shape, 3), np.uint8)
-    for answers in forward([Tile(0, 0)], [blank]):
-        answers.arrays()
-
-
-def tissue_of(job: Job) -> TissueMask:
-    """Where a job's slide holds tissue; looked for once for a few slides."""
-    key = job.identity, job.pixel_size
-    if key not in _tissue:
-        _tissue[key] = tissue_mask(job.slide)
-    return _tissue[key]
-
-
-def _with_progress(
-    steps: Iterator[tuple[Sequence[Tile], Sequence[ChunkDone]]],
-    grid: Grid,
-    tiles: Sequence[Tile],
-    message: str = '',
-) -> Generator[Progress | ChunkDone, None, None]:
-    """The events of a stream, each step followed by how far it is."""
-    pace, done = Pace(_megapixels(grid, tiles), 'MP', message), 0.0
-    for ran, events in steps:
-        yield from events
-        if not ran:
-            continue
-        done += _megapixels(grid, ran)
-        told = time.perf_counter()
-        yield pace(done)
-        pace.rested(time.perf_counter() - told)  # a pause, for the most part
-
-
-def _megapixels(grid: Grid, tiles: Sequence[Tile]) -> float:
-    return math.fsum(map(grid.megapixels, tiles))
-
-
-@contextmanager
-def _computing_threads(count: int | None) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+        run_over_nothing(forward_of(job, planned_batch(job, 1)), job.grid)

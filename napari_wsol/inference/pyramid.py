@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,6 +58,28 @@ class Pyramid:
                     self._place(level, chunk, self._read(level, chunk))
                     parents[_parent(chunk)].discard(chunk)
             complete = finished
+
+    def rebuild(self, done: Collection[Tile]) -> Iterator[Tile]:
+        """Write what an earlier run, which wrote ``done``, left out.
+
+        That is every coarser chunk of which all are there. They are taken by
+        quarters of quarters, so that few are begun at a time.
+
+        Yields
+        ------
+        Tile
+            Each chunk of the finest level, once it is taken up.
+        """
+        for chunk in sorted(done, key=self._ancestors):
+            self.put(chunk, self._read(0, chunk))
+            yield chunk
+
+    def _ancestors(self, chunk: Tile) -> list[Tile]:
+        """The chunks that a chunk is part of, coarsest first, and itself."""
+        found = [chunk]
+        for _ in self._levels[1:]:
+            found.append(_parent(found[-1]))
+        return found[::-1]
 
     def put(
         self, chunk: Tile, maps: dict[str, Map], *, final: bool = True

@@ -2,10 +2,15 @@
 
 What lies where is said in ``inference.layout``. A chunk is marked in
 ``run/tiles`` after all its maps are written.
+
+A store that is shared out is written by several processes at once, each in
+blocks of its own: no file belongs to two blocks. Its coarse levels wait until
+one process has it for itself again.
 """
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +20,8 @@ import zarr
 from zarr.errors import ContainsArrayError, GroupNotFoundError
 
 from napari_wsol.errors import BadInputError
-from napari_wsol.inference.grid import Tile
-from napari_wsol.inference.layout import (
-    ATTRIBUTE,
-    STATE_CHUNK,
-    StoreSpec,
-    create_layout,
-)
+from napari_wsol.inference.grid import Block, Tile
+from napari_wsol.inference.layout import ATTRIBUTE, StoreSpec, create_layout
 from napari_wsol.inference.maps import (
     CLASSES,
     ENTROPY,
@@ -48,13 +48,19 @@ class ResultStore:
     ----------
     group
         As ``open_store`` gives it.
+    block
+        To which the caller keeps; what is done elsewhere is not known then.
     """
 
-    def __init__(self, target: Target, group: zarr.Group) -> None:
+    def __init__(
+        self, target: Target, group: zarr.Group, block: Block | None = None
+    ) -> None:
         self.target = target
         self._group = group
         self._tiles = _array(group, 'run/tiles')
-        self._state = np.asarray(self._tiles[...])
+        region = ... if block is None else _square(block)
+        self._state = np.full(self._tiles.shape, -1, self._tiles.dtype)
+        self._state[region] = self._tiles[region]
         self._scores = (
             _array(group, 'classifier/scores')
             if 'classifier' in group
@@ -87,6 +93,11 @@ class ResultStore:
         return bool(self._record.get('finished', False))
 
     @property
+    def shared(self) -> bool:
+        """Whether it is shared out."""
+        return _is_shared(self._record)
+
+    @property
     def wanted_pixels(self) -> int:
         """Map pixels that count, over all finished chunks."""
         return int(self._state[..., 0].clip(0).sum(dtype=np.int64))
@@ -100,6 +111,11 @@ class ResultStore:
         """The chunks that are finished."""
         rows, cols = np.nonzero(self._state[..., 0] >= 0)
         return set(map(Tile, rows.tolist(), cols.tolist()))
+
+    def block_of(self, chunk: Tile) -> Block:
+        """The block of a chunk: where its state lies in the same file."""
+        side = self._tiles.chunks[0]
+        return Block(chunk.row // side, chunk.col // side, side)
 
     def write_maps(self, chunk: Tile, maps: dict[str, Map]) -> None:
         """Write a chunk's maps at the finest level."""
@@ -123,8 +139,7 @@ class ResultStore:
     def mark_done(self, chunk: Tile, maps: ChunkMaps) -> None:
         """Note that a chunk's maps and scores are written for good."""
         self._state[chunk] = maps.wanted, maps.foreground
-        y, x = (place // STATE_CHUNK * STATE_CHUNK for place in chunk)
-        region = slice(y, y + STATE_CHUNK), slice(x, x + STATE_CHUNK)
+        region = _square(self.block_of(chunk))
         with writing_to(self.target):
             self._tiles[region] = self._state[region]
 
@@ -141,6 +156,14 @@ class ResultStore:
         """Let the rest of the run do without a compiled network."""
         self._update(compiled=False)
 
+    def share(self) -> None:
+        """Note that it is shared out."""
+        self._update(shared=True)
+
+    def unshare(self) -> None:
+        """Note that one process has it again, and its levels are there."""
+        self._update(shared=None)
+
     @property
     def _record(self) -> dict[str, Any]:
         record = self._group.attrs[ATTRIBUTE]
@@ -148,10 +171,10 @@ class ResultStore:
         return record
 
     def _update(self, **entries: Any) -> None:
+        record = {**self._record, **entries}
+        known = {k: v for k, v in record.items() if v is not None}
         with writing_to(self.target):
-            self._group.update_attributes(
-                {ATTRIBUTE: {**self._record, **entries}}
-            )
+            self._group.update_attributes({ATTRIBUTE: known})
 
 
 def open_store(target: Target, spec: StoreSpec) -> ResultStore:
@@ -168,12 +191,7 @@ def open_store(target: Target, spec: StoreSpec) -> ResultStore:
     """
     with writing_to(target):
         group = _existing(target)
-        record = None if group is None else group.attrs[ATTRIBUTE]
-        if (
-            group is not None
-            and isinstance(record, dict)
-            and record.get('fingerprint') == spec.fingerprint
-        ):
+        if group is not None and _is_of(group, spec.fingerprint):
             _tidy(target)
             return ResultStore(target, group)
         if group is not None:
@@ -181,6 +199,59 @@ def open_store(target: Target, spec: StoreSpec) -> ResultStore:
             for name in list(group.keys()):
                 del group[name]
         return ResultStore(target, create_layout(target, spec))
+
+
+def join_store(
+    target: Target, fingerprint: str, block: Block
+) -> ResultStore | None:
+    """The store of a run that is shared out, to write one of its blocks.
+
+    None where it is not: somebody else has it for himself meanwhile.
+
+    Raises
+    ------
+    BadInputError
+        Where something else lies there.
+    """
+    group = _existing(target)
+    if group is None or not _is_of(group, fingerprint):
+        return None
+    store = ResultStore(target, group, block)
+    return store if store.shared else None
+
+
+def shared_blocks(target: Target) -> tuple[Block, ...]:
+    """The blocks of a store that is shared out; none of any other.
+
+    Raises
+    ------
+    BadInputError
+        Where something else lies there.
+    """
+    group = _existing(target)
+    if group is None or not _is_shared(group.attrs[ATTRIBUTE]):
+        return ()
+    tiles = _array(group, 'run/tiles')
+    rows, cols, _ = tiles.cdata_shape
+    places = product(range(rows), range(cols))
+    return tuple(Block(row, col, tiles.chunks[0]) for row, col in places)
+
+
+def _is_shared(record: Any) -> bool:
+    """Whether a store's record says that it is shared out."""
+    return isinstance(record, dict) and bool(record.get('shared', False))
+
+
+def _is_of(group: zarr.Group, fingerprint: str) -> bool:
+    record = group.attrs[ATTRIBUTE]
+    return (
+        isinstance(record, dict) and record.get('fingerprint') == fingerprint
+    )
+
+
+def _square(block: Block) -> tuple[slice, slice]:
+    row, col, side = block.row * block.side, block.col * block.side, block.side
+    return slice(row, row + side), slice(col, col + side)
 
 
 def _existing(target: Target) -> zarr.Group | None:

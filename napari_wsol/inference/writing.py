@@ -35,6 +35,8 @@ class Writer:
         Those still to be written.
     view
         What is looked at.
+    coarse
+        Whether to keep up the coarse levels.
     """
 
     def __init__(
@@ -46,6 +48,8 @@ class Writer:
         planned: Collection[Tile],
         chunks: Collection[Tile],
         view: View,
+        *,
+        coarse: bool = True,
     ) -> None:
         self._grid = grid
         self._area = area
@@ -55,7 +59,8 @@ class Writer:
         self._open = set(chunks)
         self._shown: set[Tile] = set()
         self._blender = Blender(grid, planned, chunks)
-        self._pyramid = Pyramid(store.levels, planned)
+        levels = store.levels if coarse else store.levels[:1]
+        self._pyramid = Pyramid(levels, planned)
         self._pyramid.restore(set(planned) - self._open)
         self._refreshed = -inf
 

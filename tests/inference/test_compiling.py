@@ -10,7 +10,7 @@ import pytest
 import torch
 import zarr
 
-from napari_wsol.inference import compiling, predicting
+from napari_wsol.inference import compiling, computing
 from napari_wsol.inference.compiling import can_compile, pays_off
 from napari_wsol.inference.predicting import predict
 from napari_wsol.inference.settings import PredictionSettings, Progress
@@ -66,7 +66,7 @@ def test_what_cannot_be_compiled_runs_as_it_is(
         raise RuntimeError('no such header: Python.h')
 
     monkeypatch.setattr(
-        predicting,
+        computing,
         'compiled_looks',
         lambda: replace(compiling.PLAIN, glance=refuse),
     )
@@ -87,7 +87,7 @@ def test_a_run_stays_compiled_or_plain(
 ) -> None:
     asked = []
     monkeypatch.setattr(
-        predicting,
+        computing,
         'compiled_looks',
         lambda: asked.append(1) or compiling.PLAIN,
     )
