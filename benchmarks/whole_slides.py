@@ -12,7 +12,7 @@ batches, half of them before and half after the run, since a machine drifts.
 Prints working megapixels per second of both (halos not counted), their
 ratio, peak memory of the process over what it held before it opened the
 slide, and the store's size. With ``--compile`` both are of the compiled
-network, which is compiled before the clock runs; how long that took is printed.
+network, which is compiled before the clock runs; it says how long that took.
 """
 
 # ruff: noqa: E402 - huge pages have to be asked for before torch comes

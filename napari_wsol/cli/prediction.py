@@ -95,14 +95,14 @@ def predict(
         ),
     ] = 'localizer',
     compiled: Annotated[
-        bool | None,
+        bool,
         typer.Option(
-            '--compile/--no-compile',
-            help='Compile the network for this machine first, which takes the '
-            'better part of a minute once and makes it faster; needs a C++ '
-            'compiler. By default for slides on which it pays off, on CPUs.',
+            '--compile',
+            help='Compile the network for this machine first: half a minute '
+            'or more once, and seldom faster without a GPU. Needs a C++ '
+            'compiler.',
         ),
-    ] = None,
+    ] = False,
     threads: Annotated[
         int | None,
         typer.Option(min=1, help='Cores to compute with, for each slide.'),

@@ -1,16 +1,14 @@
-"""The network compiled for this machine, where that pays for itself.
+"""The network compiled for this machine, where the user says so.
 
-Fused kernels make a network faster by a fifth or so on a CPU
-(``docs/results.md``), and change the last bits of what it says. The first
-time on a machine costs the better part of a minute; after that its kernels
-lie in the cache.
+Fused kernels change the last bits of what it says. On two CPU cores they make
+the network alone faster by a tenth, and a run, which also reads and writes,
+not at all (``docs/results.md``). The first time on a machine costs the better
+part of a minute; after that its kernels lie in the cache.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -20,12 +18,6 @@ from torch import Tensor
 
 from napari_wsol.models.localizer import Glance, Localizer
 from napari_wsol.settings import cache_folder
-
-PAYS_FROM = 400.0
-"""Working megapixels per core; for fewer, compiling takes longer than it
-saves the first time."""
-
-_COMPILERS = ('g++', 'clang++')
 
 
 @dataclass(frozen=True)
@@ -73,31 +65,3 @@ def compiled_looks() -> Looks:
         torch.compile(_glance, dynamic=False),
         torch.compile(_seen_apart, dynamic=False),
     )
-
-
-def pays_off(device: torch.device, megapixels: float) -> bool:
-    """Whether a run is long enough to have the network compiled for it.
-
-    Only on CPUs with a C++ compiler beside them: elsewhere it is done where
-    the user says so.
-
-    Parameters
-    ----------
-    megapixels
-        Of the working image, all that the run computes.
-    """
-    cores = torch.get_num_threads()
-    return (
-        device.type == 'cpu'
-        and megapixels >= PAYS_FROM * cores
-        and can_compile(device)
-    )
-
-
-def can_compile(device: torch.device) -> bool:
-    """Whether what compiling needs is installed, as far as one can see."""
-    named = os.environ.get('CXX')
-    compilers = (named,) if named else _COMPILERS
-    if not any(map(shutil.which, compilers)):
-        return False
-    return device.type != 'cuda' or bool(importlib.util.find_spec('triton'))

@@ -15,7 +15,7 @@ from cachetools import LRUCache
 
 from napari_wsol.inference.area import Area, contributors
 from napari_wsol.inference.class_maps import FeatureCells, features_look
-from napari_wsol.inference.compiling import PLAIN, compiled_looks, pays_off
+from napari_wsol.inference.compiling import PLAIN, compiled_looks
 from napari_wsol.inference.forward import Forward, localizer_look
 from napari_wsol.inference.grid import Grid, Tile
 from napari_wsol.inference.job import Job, store_spec
@@ -135,11 +135,7 @@ def tissue_of(job: Job) -> TissueMask:
 
 def new_store(job: Job, planned: Sequence[Tile]) -> StoreSpec:
     """The store with which a job begins, unless it began before."""
-    compiled = job.settings.compiled
-    if compiled is None:
-        compiled = pays_off(job.device, megapixels(job.grid, planned))
-    batch = planned_batch(job, len(planned))
-    return store_spec(job, batch, compiled=compiled)
+    return store_spec(job, planned_batch(job, len(planned)))
 
 
 def planned_batch(job: Job, tiles: int) -> int:

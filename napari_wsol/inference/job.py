@@ -142,15 +142,13 @@ def threshold_of(card: ModelCard, settings: PredictionSettings) -> float:
     return card.threshold
 
 
-def store_spec(job: Job, batch: int, *, compiled: bool) -> StoreSpec:
+def store_spec(job: Job, batch: int) -> StoreSpec:
     """What the store of a run holds, and what names its content.
 
     Parameters
     ----------
     batch
         Tiles per batch to begin with.
-    compiled
-        Whether to begin with a compiled network.
     """
     card, size = job.model.card, job.pixel_size
     network = job.model.network
@@ -166,7 +164,7 @@ def store_spec(job: Job, batch: int, *, compiled: bool) -> StoreSpec:
         pixel_size=None if size is None else (size.y, size.x),
         fingerprint=job.fingerprint,
         batch=batch,
-        compiled=compiled,
+        compiled=job.settings.compiled,
     )
 
 

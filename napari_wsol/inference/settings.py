@@ -40,9 +40,8 @@ class PredictionSettings:
         classifier's stride, and is refused for images whose features do not
         fit into memory.
     compiled
-        Whether the network is compiled for the machine first; None: where
-        that pays for itself (``inference.compiling``). Then it is faster,
-        and the last bits of the maps are others.
+        Whether the network is compiled for the machine first
+        (``inference.compiling``); the last bits of the maps are others then.
     """
 
     boxes: tuple[Box, ...] = ()
@@ -54,7 +53,7 @@ class PredictionSettings:
     batch: int | None = None
     classify: bool = True
     map: MapChoice = 'localizer'
-    compiled: bool | None = False
+    compiled: bool = False
 
 
 @dataclass(frozen=True)
