@@ -54,6 +54,13 @@ DEFAULT_MPP = 1.0
 """µm per pixel at which a model looks where nothing else is said."""
 
 
+MANY_FIELDS = 100
+"""For each labelled image: so many leave little of it unlabelled."""
+
+BESIDE_MANY_FIELDS = 0.3
+"""Weight of the pseudo-labels then."""
+
+
 @dataclass(frozen=True)
 class StageDone:
     """A stage's end, or a word about what it does."""
@@ -140,15 +147,25 @@ def with_students(table: DataTable, config: TrainingConfig) -> TrainingConfig:
 
     Where there are as many fields as labelled images, one student learns as
     long as else three do: what is certain bears a longer look, and maps that
-    teach maps add nothing to it. Settings that were stated stay.
+    teach maps add nothing to it. Where they cover most of the images it
+    learns twice as long, and pseudo-labels, which are left with what no field
+    covers, count for less. Settings that were stated stay.
     """
     if config.model_fields_set & {'rounds', 'student_epochs'}:
         return config
     fields = sum(row.field is not None for row in table.rows)
-    if fields < len(table.rows) - fields:
+    images = len(table.rows) - fields
+    if fields < images:
         return config
-    epochs = config.rounds * config.student_epochs
-    return config.model_copy(update={'rounds': 1, 'student_epochs': epochs})
+    changes: dict[str, object] = {
+        'rounds': 1,
+        'student_epochs': config.rounds * config.student_epochs,
+    }
+    if fields >= MANY_FIELDS * images:
+        changes['student_epochs'] = 2 * config.rounds * config.student_epochs
+        if 'pixel_weight' not in config.model_fields_set:
+            changes['pixel_weight'] = BESIDE_MANY_FIELDS
+    return config.model_copy(update=changes)
 
 
 def with_beginning(table: DataTable, config: TrainingConfig) -> TrainingConfig:

@@ -308,6 +308,19 @@ def test_one_student_learns_longer_where_fields_teach(table, tmp_path):
     assert with_students(read_table(table), stated) == stated
 
 
+def test_where_fields_cover_the_images_pseudo_labels_count_less(table):
+    labels, free = read_table(table), TrainingConfig()
+    fields = tuple(row for row in labels.rows if row.field is not None)
+    many = replace(labels, rows=labels.rows + 100 * len(labels.rows) * fields)
+    config = with_students(many, free)
+    assert (
+        config.student_epochs == 2 * with_students(labels, free).student_epochs
+    )
+    assert config.pixel_weight < with_students(labels, free).pixel_weight
+    stated = TrainingConfig(pixel_weight=0.7)
+    assert with_students(many, stated).pixel_weight == 0.7
+
+
 def test_students_start_anew_where_the_labels_name_what_the_parent_knows(
     run, table, tmp_path
 ):
