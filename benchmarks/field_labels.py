@@ -104,9 +104,14 @@ def write_fields(
 def train_with_masks(
     source: Path, run: Path, seed: int, threads: int | None
 ) -> None:
-    """The last stage's network, taught by every pixel of the masks."""
+    """The last stage's network, taught by every pixel of the masks.
+
+    They are certain, so that none counts for less, and bear many epochs.
+    """
     table = read_table(source)
-    config = configure('self-taught', seed=seed, threads=threads)
+    config = configure(
+        'self-taught', seed=seed, threads=threads, easy_weighting=False
+    )
     training = Training.of(table, config)
     train_rows, held_out = training_and_validation(table, seed=seed)
     views = [
@@ -126,7 +131,7 @@ def train_with_masks(
         lambda net: validation_figures(net, scanner, validation),
         config,
         run / stage.name,
-        epochs=3 * stage.epochs,
+        epochs=8 * stage.epochs,
         stage=stage.name,
         resume=False,
     ):

@@ -48,11 +48,13 @@ def run_on(cluster: Cluster, tasks: Sequence[SlideTask]) -> Events:
     BadInputError, WsolError
         As ``cluster.connected``, or where the scheduler is lost.
     """
-    seen = [task for task in tasks if task.image.exists()]
+    seen = []
     for task in tasks:
-        if task not in seen:
-            missing = BadInputError(f'There is no file "{task.image}".')
-            yield failed(task, missing)
+        if task.image.exists():
+            seen.append(task)
+            continue
+        missing = BadInputError(f'There is no file "{task.image}".')
+        yield failed(task, missing)
     if not seen:
         return
     with connected(cluster) as client:
