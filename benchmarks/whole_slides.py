@@ -92,7 +92,7 @@ def measure(path: Path, given: argparse.Namespace, sender: Any) -> None:
     import torch
 
     from napari_wsol.inference.compiling import compiled_looks
-    from napari_wsol.inference.forward import Forward, localizer_look
+    from napari_wsol.inference.forward import Forward
     from napari_wsol.inference.job import make_job
     from napari_wsol.inference.memory import plan_batch
     from napari_wsol.inference.predicting import predict
@@ -127,7 +127,7 @@ def measure(path: Path, given: argparse.Namespace, sender: Any) -> None:
             grid,
             device=job.device,
             precision=job.precision,
-            look=localizer_look(classify=True),
+            classify=True,
             batch=batch,
         )
         if given.compile:

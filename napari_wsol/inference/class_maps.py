@@ -18,7 +18,6 @@ from torch import Tensor
 from napari_wsol.errors import BadInputError
 from napari_wsol.inference.area import Area
 from napari_wsol.inference.blending import Blender
-from napari_wsol.inference.compiling import Looks
 from napari_wsol.inference.forward import Answers
 from napari_wsol.inference.grid import Grid, Tile
 from napari_wsol.inference.job import Job
@@ -40,7 +39,7 @@ holds some four of each."""
 
 
 def features_look(
-    looks: Looks, network: Localizer, tiles: Sequence[Tile], images: Tensor
+    network: Localizer, tiles: Sequence[Tile], images: Tensor
 ) -> Glance:
     """What is gathered: the encoder's last map in place of pixels."""
     return Glance(network.encoder(images)[-1], None)
@@ -154,11 +153,7 @@ class ClassMapLook:
         self._scores = None if scores is None else self._with_halo(scores)
 
     def __call__(
-        self,
-        looks: Looks,
-        network: Localizer,
-        tiles: Sequence[Tile],
-        images: Tensor,
+        self, network: Localizer, tiles: Sequence[Tile], images: Tensor
     ) -> Glance:
         """As ``inference.forward.Look``."""
         mask = self._around(self._probability, tiles).to(images)

@@ -16,7 +16,7 @@ from cachetools import LRUCache
 from napari_wsol.inference.area import Area, contributors
 from napari_wsol.inference.class_maps import FeatureCells, features_look
 from napari_wsol.inference.compiling import PLAIN, compiled_looks
-from napari_wsol.inference.forward import Forward, localizer_look
+from napari_wsol.inference.forward import Forward
 from napari_wsol.inference.grid import Grid, Tile
 from napari_wsol.inference.job import Job, store_spec
 from napari_wsol.inference.layout import StoreSpec
@@ -151,7 +151,7 @@ def forward_of(job: Job, batch: int) -> Forward:
         job.grid,
         device=job.device,
         precision=job.precision,
-        look=localizer_look(classify=job.settings.classify),
+        classify=job.settings.classify,
         batch=batch,
     )
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from napari_wsol.errors import OutOfMemoryError
-from napari_wsol.inference.compiling import PLAIN, Looks
+from napari_wsol.inference.compiling import PLAIN
 from napari_wsol.inference.grid import Grid, Tile
 from napari_wsol.inference.memory import is_out_of_memory
 from napari_wsol.models.loading import LoadedModel
@@ -22,20 +22,9 @@ from napari_wsol.slides.slide import RGB
 Floats = npt.NDArray[np.float32]
 Given = TypeVar('Given')
 
-Look = Callable[[Looks, Localizer, Sequence[Tile], Tensor], Glance]
-"""What to ask of a network, and how, about tiles: their places in the grid,
-and their normalised pixels ``(B, 3, H, W)``, halo included."""
-
-
-def localizer_look(*, classify: bool) -> Look:
-    """The look that asks the network's own localizer."""
-
-    def look(
-        looks: Looks, network: Localizer, tiles: Sequence[Tile], images: Tensor
-    ) -> Glance:
-        return looks.glance(network, images, classify)
-
-    return look
+Look = Callable[[Localizer, Sequence[Tile], Tensor], Glance]
+"""What to ask of a network about tiles: their places in the grid, and their
+normalised pixels ``(B, 3, H, W)``, halo included."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +74,8 @@ class Forward:
 
     Parameters
     ----------
-    look
-        What to ask of the network first; may be changed between calls. Where
-        it gives the classifier's maps, the classifier then looks at the
+    classify
+        Whether to ask the classifier, too; it then also looks at the
         foreground and the background alone.
     batch
         Tiles per batch to begin with; halved whenever memory runs out.
@@ -98,6 +86,8 @@ class Forward:
     ----------
     looks
         How the network is asked: plain at first; may be changed.
+    look
+        What is asked in place of the network's own localizer; None at first.
     """
 
     def __init__(
@@ -107,11 +97,12 @@ class Forward:
         *,
         device: torch.device,
         precision: torch.dtype,
-        look: Look,
+        classify: bool,
         batch: int,
     ) -> None:
-        self.look = look
+        self.look: Look | None = None
         self.looks = PLAIN
+        self._classify = classify
         self.batch = batch
         self._grid = grid
         self._device = device
@@ -206,8 +197,11 @@ class Forward:
         # (B, H, W, 3) seen as (B, 3, H, W) is channels-last already.
         images = batch.permute(0, 3, 1, 2).float()
         images = images.div_(255).sub_(self._mean).div_(self._std)
-        places = [*tiles, *[tiles[-1]] * missing]
-        glance = self.look(self.looks, self._network, places, images)
+        if self.look is None:
+            glance = self.looks.glance(self._network, images, self._classify)
+        else:
+            places = [*tiles, *[tiles[-1]] * missing]
+            glance = self.look(self._network, places, images)
         answers = self._answers(len(tiles), glance.pixel, None)
         return Glanced(tiles, answers, pixels, images, glance)
 

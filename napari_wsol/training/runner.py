@@ -157,12 +157,10 @@ def with_students(table: DataTable, config: TrainingConfig) -> TrainingConfig:
     images = len(table.rows) - fields
     if fields < images:
         return config
-    changes: dict[str, object] = {
-        'rounds': 1,
-        'student_epochs': config.rounds * config.student_epochs,
-    }
+    epochs = config.rounds * config.student_epochs
+    changes: dict[str, object] = {'rounds': 1, 'student_epochs': epochs}
     if fields >= MANY_FIELDS * images:
-        changes['student_epochs'] = 2 * config.rounds * config.student_epochs
+        changes['student_epochs'] = 2 * epochs
         if 'pixel_weight' not in config.model_fields_set:
             changes['pixel_weight'] = BESIDE_MANY_FIELDS
     return config.model_copy(update=changes)
