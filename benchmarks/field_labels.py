@@ -27,7 +27,6 @@ from methods_table import spread as mean_and_deviation
 from PIL import Image
 
 from napari_wsol.evaluation.run import choose_rows, evaluate_model
-from napari_wsol.inference.settings import PredictionSettings
 from napari_wsol.methods.registry import create_method
 from napari_wsol.models.library import find_model
 from napari_wsol.models.loading import load_model, save_model
@@ -184,7 +183,6 @@ def measure(
     report = evaluate_model(
         load_model(find_model(str(run / 'model'))),
         choose_rows(read_table(source), 'val'),
-        PredictionSettings(tissue_only=False),
     )
     figures = {'seconds': seconds, **asdict(report)}
     result.write_text(json.dumps(figures, indent=2))

@@ -103,7 +103,7 @@ def measure(
     report = evaluate_model(
         load_model(find_model(str(run / 'model'))),
         choose_rows(table, 'val'),
-        PredictionSettings(tissue_only=False, map=line.map),
+        PredictionSettings(map=line.map),
     )
     figures = {'seconds': seconds, **asdict(report)}
     result.write_text(json.dumps(figures, indent=2))

@@ -106,6 +106,13 @@ def evaluate(
         bool,
         typer.Option('--page/--no-page', help='Also write report.html.'),
     ] = True,
+    tissue_only: Annotated[
+        bool,
+        typer.Option(
+            '--tissue-only/--whole',
+            help='Mark no glass, as predict, or look everywhere.',
+        ),
+    ] = True,
     device: Annotated[
         DeviceChoice, typer.Option(help='Where to compute.')
     ] = 'auto',
@@ -162,7 +169,7 @@ def evaluate(
         load_model(folder),
         rows,
         PredictionSettings(
-            tissue_only=False,
+            tissue_only=tissue_only,
             threshold=threshold,
             device=device,
             precision=precision,

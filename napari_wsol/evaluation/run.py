@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -59,6 +59,8 @@ class Evaluation:
 
     Parameters
     ----------
+    settings
+        An image without any tissue is looked at everywhere.
     rename
         Data set's label -> model's class, where they differ.
     data_mpp
@@ -73,9 +75,7 @@ class Evaluation:
 
     model: LoadedModel
     rows: Sequence[Row]
-    settings: PredictionSettings = field(
-        default_factory=lambda: PredictionSettings(tissue_only=False)
-    )
+    settings: PredictionSettings = field(default_factory=PredictionSettings)
     rename: dict[str, str] | None = None
     data_mpp: float | None = None
     negative_label: str | None = None
@@ -149,6 +149,9 @@ class Evaluation:
     def _image(self, row: Row) -> ImageResult:
         slide = self._open(row)
         maps, prediction = maps_of(slide, self.model, self.settings)
+        if prediction.tissue_fraction == 0:
+            everywhere = replace(self.settings, tissue_only=False)
+            maps, prediction = maps_of(slide, self.model, everywhere)
         label = self._class_of(row)
         truth = self._truth(row, slide)
         roi_class = self._roi_class(row)
@@ -240,7 +243,7 @@ def evaluate_model(
     Parameters
     ----------
     settings
-        None computes everywhere, at the model's threshold.
+        None marks at the model's threshold, and no glass.
     resamples
         Of the bootstrap; 0 leaves the intervals out.
 
@@ -249,9 +252,7 @@ def evaluate_model(
     WsolError
         As ``inference.predicting.predict``, and where a mask does not fit.
     """
-    evaluation = Evaluation(
-        model, rows, settings or PredictionSettings(tissue_only=False)
-    )
+    evaluation = Evaluation(model, rows, settings or PredictionSettings())
     for _ in evaluation.run():
         pass
     return evaluation.report(data, split, resamples=resamples)

@@ -30,6 +30,10 @@ HOLE_MM2 = 0.1
 SPECK_MM2 = 0.0025
 MARGIN_UM = 15.0
 
+OPEN_UM = 200.0
+"""How wide a gap that the picture cuts off is to be no lumen: its area, of
+which only a part is seen, does not tell."""
+
 
 @dataclass(frozen=True, eq=False)
 class TissueMask:
@@ -130,6 +134,7 @@ def tissue_mask(slide: Slide) -> TissueMask:
     Otsu's, within bounds such that a field without glass is all tissue and
     glass alone has none. Black borders and pen strokes (green, blue, black)
     are no tissue. Lumens and other gaps below 0.1 mm² count as tissue,
+    unless the picture's end cuts them off and a disc of 0.2 mm fits in;
     specks below 0.0025 mm² do not.
     """
     height, width = slide.shape
@@ -157,11 +162,12 @@ def tissue_pixels(pixels: RGB, pixel_um: float) -> Mask:
     hole = min(HOLE_MM2, area / 4) * 1e6 / pixel_um**2
     speck = min(SPECK_MM2, area / 100) * 1e6 / pixel_um**2
     found = _without_small(found, speck)
+    opened = _cut_off(~found, OPEN_UM / 2 / pixel_um)
     margin = int(min(round(MARGIN_UM / pixel_um), max(found.shape) // 50))
     if margin:
         found = ndimage.binary_dilation(found, iterations=margin)
         found &= ~_is_ink(pixels)
-    return ~_without_small(~found, hole)
+    return ~(_without_small(~found, hole) | (opened & ~found))
 
 
 def _otsu(values: npt.NDArray[np.float32]) -> float:
@@ -198,6 +204,25 @@ def _is_ink(pixels: RGB) -> Mask:
     black = (brightest < 50) & (brightest - darkest < 25)
     pen = (green - red > 20) & (brightest > 1.6 * darkest)
     return np.asarray(black | pen)
+
+
+def _cut_off(gaps: Mask, radius: float) -> Mask:
+    """The gaps at the picture's ends, mirrored there, that hold a disc."""
+    labels, _ = ndimage.label(gaps)
+    kept = np.zeros_like(gaps)
+    reach = int(np.ceil(radius)) + 1
+    for number, place in enumerate(ndimage.find_objects(labels), 1):
+        ends = [
+            (reach * (part.start == 0), reach * (part.stop == length))
+            for part, length in zip(place, gaps.shape, strict=True)
+        ]
+        gap = labels[place] == number
+        if not np.any(ends) or gap.sum() < radius**2:
+            continue
+        mirrored = np.pad(np.pad(gap, ends, mode='symmetric'), 1)
+        if ndimage.distance_transform_edt(mirrored).max() > radius:
+            kept[place] |= gap
+    return kept
 
 
 def _without_small(mask: Mask, smallest: float) -> Mask:

@@ -16,7 +16,7 @@ from napari_wsol.training.scanning import (
     figures_of,
     truth_at,
 )
-from napari_wsol.training.views import View
+from napari_wsol.training.views import View, tissue_in
 
 Floats = npt.NDArray[np.float64]
 
@@ -50,7 +50,7 @@ def calibrate(
     labels and of field pixels, where labels are as sure as their number
     allows (``sure``); without held-out fields, pixels keep temperature 1. The
     threshold is the one that marks ``roi_share`` of all
-    pixels of the images that may hold a region, or 0.5 where that share is
+    tissue in the images that may hold a region, or 0.5 where that share is
     None, and no lower than ``least``, unless fields tell a better one
     (``best_threshold``). No mask is looked at.
     """
@@ -91,7 +91,7 @@ def marked_share(
     views: Sequence[View],
     threshold: float,
 ) -> float | None:
-    """Share of the pixels that a calibrated network marks.
+    """Share of the tissue that a calibrated network marks.
 
     Of all images but those that are fully negative; None without any.
     """
@@ -237,9 +237,9 @@ def _image_logits(
 
 
 def _roi_images(scans: Sequence[Scan], roi: list[int]) -> Floats:
-    """``(K, N)`` of all pixels of the images that may hold a region."""
+    """``(K, N)`` of all tissue of the images that may hold a region."""
     found = [
-        _log_probability(scan).reshape(len(scan.pixel), -1)
+        _log_probability(scan)[:, tissue_in(scan.view, *scan.pixel.shape[1:])]
         for scan in scans
         if scan.view.label in (*roi, IGNORE)
     ]

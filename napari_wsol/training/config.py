@@ -234,7 +234,7 @@ class TrainingConfig(BaseModel):
         0.5,
         gt=0,
         lt=1,
-        description="Share of the images' pixels that is taken to be ROI "
+        description="Share of the images' tissue that is taken to be ROI "
         'where neither fields nor a parent tell: of pseudo-labels and of the '
         "model's mask.",
     )

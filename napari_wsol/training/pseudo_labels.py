@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from napari_wsol.methods.terms import IGNORE
@@ -20,7 +21,7 @@ from napari_wsol.training.scanning import (
     Scanner,
     averaged_maps,
 )
-from napari_wsol.training.views import PixelMap, View
+from napari_wsol.training.views import PixelMap, View, tissue_in
 
 FINISHED = 'finished'
 """File in a folder that lacks nothing: a killed run does not scan again."""
@@ -28,7 +29,7 @@ FINISHED = 'finished'
 
 @dataclass(frozen=True)
 class Bands:
-    """Which pixels of a map count as sure.
+    """Which pixels of a map count as sure, of those that show tissue.
 
     ``'rank'``: per image, the ``foreground`` share of pixels with the highest
     ROI probability and the ``background`` share with the lowest.
@@ -66,7 +67,9 @@ class Bands:
                 _moved(self.foreground, turn),
                 _moved(self.background, turn),
             )
-        pixels = np.concatenate([1 - s.pixel[0].ravel() for s in scans])
+        pixels = np.concatenate(
+            [(1 - s.pixel[0])[_tissue_of(s)] for s in scans]
+        )
         turn = (
             float(np.quantile(pixels, 1 - self.roi_share))
             if self.turns_at is None
@@ -142,7 +145,7 @@ class Teachers:
         """Write the ROI probability, one file per view, named there.
 
         Stretched between its minimum and its maximum in each image, as seeds
-        are drawn in proportion to it.
+        are drawn in proportion to it; 0 on glass.
         """
         files = _files(views, folder, '.npy')
         if not _is_finished(folder):
@@ -150,7 +153,8 @@ class Teachers:
                 if scan is not None:
                     foreground = 1 - scan.pixel[0]
                     stretched = _stretched(foreground, foreground.shape)
-                    np.save(path, stretched.astype(np.float16))
+                    seeds = stretched * _tissue_of(scan)
+                    np.save(path, seeds.astype(np.float16))
             _finish(folder)
         return [
             replace(view, seeds=path if path.exists() else None)
@@ -203,11 +207,16 @@ def _may_hold_roi(scan: Scan, roi: list[int]) -> bool:
     return scan.view.label == IGNORE or scan.view.label in roi
 
 
+def _tissue_of(scan: Scan) -> npt.NDArray[np.bool_]:
+    height, width = scan.pixel.shape[1:]
+    return tissue_in(scan.view, height, width)
+
+
 def sure_pixels(scan: Scan, bands: Bands, roi: list[int]) -> PixelMap:
     """``(h, w)`` pixel classes, -1 where the map is not sure.
 
-    The foreground of an image has the image's class, or each pixel's own
-    where the image carries no label.
+    Glass is background: networks take it for lumen. The foreground of an
+    image has the image's class, or each pixel's own where it has no label.
     """
     label, channels = scan.view.label, len(scan.pixel)
     if not _may_hold_roi(scan, roi):
@@ -217,10 +226,11 @@ def sure_pixels(scan: Scan, bands: Bands, roi: list[int]) -> PixelMap:
         probability = _stretched(probability, probability.shape)
     if bands.kind == 'class-map' and label != IGNORE:
         probability = _stretched(scan.cells[label], probability.shape)
+    tissue = _tissue_of(scan)
     high, low = bands.foreground, bands.background
     if bands.kind == 'rank':
-        high = float(np.quantile(probability, 1 - bands.foreground))
-        low = float(np.quantile(probability, bands.background))
+        high = float(np.quantile(probability[tissue], 1 - bands.foreground))
+        low = float(np.quantile(probability[tissue], bands.background))
     foreground: int | PixelMap
     if label != IGNORE:
         foreground = roi.index(label) + 1
@@ -229,8 +239,8 @@ def sure_pixels(scan: Scan, bands: Bands, roi: list[int]) -> PixelMap:
     else:
         foreground = 1 + scan.pixel[1:].argmax(0)
     labels = np.full(probability.shape, IGNORE, np.int64)
-    labels[probability <= low] = 0
-    return np.where(probability >= high, foreground, labels)
+    labels[(probability <= low) | ~tissue] = 0
+    return np.where((probability >= high) & tissue, foreground, labels)
 
 
 def _stretched(cells: FloatMap, shape: tuple[int, ...]) -> FloatMap:

@@ -18,6 +18,7 @@ from napari_wsol.slides.geometry import Box
 from napari_wsol.slides.opening import open_slide
 from napari_wsol.slides.pixel_size import PixelSize
 from napari_wsol.slides.slide import Slide
+from napari_wsol.slides.tissue import TissueMask, tissue_mask
 from napari_wsol.training.table import Row
 
 PixelMap = npt.NDArray[np.int64]
@@ -31,6 +32,9 @@ OPEN_BYTES = 2**30
 
 HANDLE_BYTES = 2 * 2**20
 """What one counts at least, so that there are not too many files open."""
+
+MASKS_KEPT = 256
+"""Tissue masks, of half a megabyte or so."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,24 @@ def opened(path: Path, mpp: float | None) -> Slide:
     """The slide at a path, kept open; ``mpp`` overrides what it says."""
     size = None if mpp is None else PixelSize(mpp, mpp, 'data table')
     return open_slide(path, size)
+
+
+@cached(LRUCache(MASKS_KEPT), lock=threading.Lock())
+def _tissue(path: Path, mpp: float | None) -> TissueMask:
+    return tissue_mask(opened(path, mpp))
+
+
+def tissue_in(view: View, height: int, width: int) -> npt.NDArray[np.bool_]:
+    """``(height, width)`` of the view's region: tissue, or only glass.
+
+    Lumens are tissue (``slides.tissue``). All is where none was found.
+    """
+    region = view.region
+    steps = region.height / height, region.width / width
+    found = _tissue(view.path, view.mpp).at(
+        region.y, region.x, *steps, height, width
+    )
+    return found if found.any() else ~found
 
 
 def make_views(

@@ -18,6 +18,7 @@ from napari_wsol.evaluation.run import (
     evaluate_model,
 )
 from napari_wsol.evaluation.truth import read_mask, sample_map
+from napari_wsol.inference.settings import PredictionSettings
 from napari_wsol.models.card import (
     Architecture,
     ModelCard,
@@ -154,6 +155,29 @@ def test_a_negative_label_that_no_image_has_is_named(model, data):
     evaluation = Evaluation(model, rows, negative_label='odd')
     assert sum(1 for _ in evaluation.run()) == 3
     assert evaluation.report('', '', resamples=0).n_negative == 1
+
+
+def test_glass_is_not_marked_unless_asked_for(model, data):
+    """Half of one image is glass; such a threshold marks all else."""
+    path = data.parent / 'a.png'
+    pixels = np.asarray(Image.open(path)).copy()
+    pixels[:, :40] = 245
+    Image.fromarray(pixels).save(path)
+    rows = [row for row in read_table(data).rows if row.image.name == 'a.png']
+
+    def falsely_marked(**settings):
+        chosen = PredictionSettings(threshold=1e-3, **settings)
+        return evaluate_model(model, rows, chosen, resamples=0).fp
+
+    assert falsely_marked(tissue_only=False) == 100
+    assert falsely_marked() == pytest.approx(50, abs=15)
+
+
+def test_an_image_of_glass_alone_is_judged_as_well(model, data):
+    path = data.parent / 'a.png'
+    Image.fromarray(np.full((64, 80, 3), 245, np.uint8)).save(path)
+    first = next(Evaluation(model, read_table(data).rows).run())
+    assert first.predicted in CARD.classes
 
 
 def test_pictures_of_cases_are_drawn(model, data):

@@ -65,6 +65,28 @@ def test_lumens_belong_to_the_tissue_but_specks_do_not():
 
 
 @pytest.mark.parametrize(
+    ('height', 'width', 'is_glass'),
+    [(300, 110, True), (300, 90, False), (90, 420, False), (110, 420, True)],
+)
+def test_a_gap_that_the_picture_cuts_off_is_glass_if_wide(
+    height, width, is_glass
+):
+    """Twice as wide, mirrored at the end: 220 or 180 working µm."""
+    image = plain(STROMA, 420, 600)
+    image[:height, :width] = GLASS
+    mask = tissue_mask(slide_of(image, 1.0))
+    inside = mask.fraction(Box(20, 20, height - 60, width - 60))
+    assert inside == pytest.approx(0 if is_glass else 1)
+    assert mask.fraction(Box(0, 450, 420, 150)) == 1
+
+
+def test_a_wide_gap_within_the_picture_is_a_lumen():
+    image = plain(STROMA, 700, 700)
+    image[200:420, 200:420] = GLASS
+    assert tissue_mask(slide_of(image, 1.0)).share == 1
+
+
+@pytest.mark.parametrize(
     'ink',
     [(15, 15, 18), (30, 130, 60), (30, 80, 190), (0, 0, 0)],
     ids=['black pen', 'green pen', 'blue pen', 'border'],

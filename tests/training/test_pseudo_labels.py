@@ -1,5 +1,7 @@
 """Which pixels of a map teach, and what is written of them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -16,12 +18,22 @@ from napari_wsol.training.views import View
 NORMALIZATION = Normalization(mean=(0.5,) * 3, std=(0.5,) * 3)
 
 
-def scan(foreground, label=0, cells=None, classes=1):
+@pytest.fixture(autouse=True)
+def _folder_with_tissue(tmp_path, monkeypatch):
+    """The image of ``scan``; another half of which is glass."""
+    monkeypatch.chdir(tmp_path)
+    image = np.full((40, 40, 3), (200, 120, 160), np.uint8)
+    Image.fromarray(image).save('tissue.png')
+    image[:20] = 245
+    Image.fromarray(image).save('glass.png')
+
+
+def scan(foreground, label=0, cells=None, classes=1, image='tissue.png'):
     """A scan of one view with the given ROI probability ``(h, w)``."""
     foreground = np.asarray(foreground, np.float32)
     pixel = [1 - foreground, foreground][: classes + 1]
     pixel += [np.zeros_like(foreground)] * (classes - 1)
-    view = View('x.png', None, Box(0, 0, 40, 40), label, ())
+    view = View(Path(image), None, Box(0, 0, 40, 40), label, ())
     return Scan(
         view,
         np.stack(pixel),
@@ -68,6 +80,33 @@ def test_foreground_has_the_class_of_the_image():
         scan(RAMP, label=2, classes=2), Bands('rank', 0.2, 0.3), [1, 2]
     )
     assert set(labels.ravel()) == {IGNORE, 0, 2}
+
+
+@pytest.mark.parametrize(
+    'bands',
+    [Bands('rank', 0.2, 0.3), Bands('confidence', 0.2, 0.1)],
+    ids=lambda bands: bands.kind,
+)
+def test_glass_is_background_whatever_a_map_says(bands):
+    labels = sure_pixels(scan(1 - RAMP, image='glass.png'), bands, [0, 1])
+    assert (labels[:5] == 0).all()
+    assert (labels[5] == 1).all()
+
+
+def test_ranks_are_among_the_tissue():
+    labels = sure_pixels(
+        scan(1 - RAMP, image='glass.png'), Bands('rank', 0.2, 0.4), [0, 1]
+    )
+    assert (labels[5:] == 1).sum() == 10
+    assert (labels[5:] == 0).sum() == 20
+
+
+def test_pooled_bands_are_among_the_tissue():
+    """The upper half of the map lies on glass, and counts for nothing."""
+    bands = Bands('pooled', 0.5, 0.5)
+    found = bands.as_confidence([scan(1 - RAMP, image='glass.png')])
+    assert found.foreground == pytest.approx(0.38, abs=0.02)
+    assert found.background == pytest.approx(0.12, abs=0.02)
 
 
 def test_without_a_label_each_pixel_has_its_own_class():
@@ -175,6 +214,15 @@ def test_seed_maps_hold_the_probability(teachers, views, tmp_path):
         stored = np.load(view.seeds)
         assert stored.shape == (16, 16)
         assert (stored.min(), stored.max()) == (0, 1)
+
+
+def test_no_seeds_of_a_region_lie_on_glass(teachers, tmp_path):
+    view = View(Path('glass.png'), None, Box(0, 0, 40, 40), 0, ())
+    (taught,) = teachers.seed_maps([view], tmp_path / 'seeds')
+    stored = np.load(taught.seeds)
+    half = len(stored) // 2
+    assert (stored[: half - 1] == 0).all()
+    assert (stored[half + 1 :] > 0).any()
 
 
 def test_bands_lie_around_the_threshold():

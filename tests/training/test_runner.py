@@ -154,7 +154,7 @@ def test_without_a_negative_class_both_regions_are_everywhere(table, tmp_path):
 
 @pytest.mark.parametrize('stated', [{'roi_share': 0.25}, {'guided': False}])
 def test_image_labels_alone_mark_the_stated_share(table, tmp_path, stated):
-    """Of all held-out pixels together; without a guide, it is one half."""
+    """Of all held-out tissue together; without a guide, it is one half."""
     source = _images_only(table, tmp_path)
     run = config(negative_class=None, epochs=1, method='cam', **stated)
     list(train(source, run, tmp_path / 'run'))

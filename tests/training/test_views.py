@@ -14,6 +14,7 @@ from napari_wsol.training.views import (
     View,
     make_views,
     pixel_classes,
+    tissue_in,
 )
 
 CLASSES = ('background', 'benign', 'malignant')
@@ -81,6 +82,25 @@ def test_fields_win_over_pseudo_labels(image, tmp_path):
     classes = pixel_classes(view, view.region, 128, 128, [1, 2])
     assert (classes[:64, :64] == 0).all()
     assert (classes[64:] == 1).all()
+
+
+def test_tissue_lies_where_the_region_shows_it(tmp_path):
+    pixels = np.full((64, 64, 3), (200, 120, 160), np.uint8)
+    pixels[:, :32] = 245
+    path = tmp_path / 'half.png'
+    Image.fromarray(pixels).save(path)
+    whole = View(path, None, Box(0, 0, 64, 64), 0, ())
+    assert tissue_in(whole, 16, 16)[:, 10:].all()
+    assert not tissue_in(whole, 16, 16)[:, :6].any()
+    right = View(path, None, Box(0, 40, 64, 24), 0, ())
+    assert tissue_in(right, 8, 8).all()
+
+
+def test_where_no_tissue_is_found_all_counts(tmp_path):
+    path = tmp_path / 'glass.png'
+    Image.fromarray(np.full((64, 64, 3), 245, np.uint8)).save(path)
+    view = View(path, None, Box(0, 0, 64, 64), 0, ())
+    assert tissue_in(view, 8, 8).all()
 
 
 def sampler(view, **changes):
