@@ -16,19 +16,22 @@ import argparse
 import csv
 import json
 from pathlib import Path
-from statistics import mean
 
+import numpy as np
+import torch
 from methods_table import spread
 from PIL import Image
 
-from napari_wsol.evaluation.run import Evaluation
-from napari_wsol.inference.settings import PredictionSettings
+from napari_wsol.inference.grid import LONE_HALO
 from napari_wsol.models.library import find_model
 from napari_wsol.models.loading import LoadedModel, load_model
+from napari_wsol.models.localizer import resize
 from napari_wsol.slides.synthetic import synthetic_slide
 from napari_wsol.training.recipes import configure
 from napari_wsol.training.runner import train
-from napari_wsol.training.table import Row, read_table
+from napari_wsol.training.scanning import Scanner
+from napari_wsol.training.table import read_table
+from napari_wsol.training.views import make_views
 
 METHODS = ('cam', 'max-min-uncertainty', 'negev')
 RECALLS = (0.7, 0.9)
@@ -110,31 +113,48 @@ def write_camelyon(source: Path, folder: Path) -> Path:
 
 
 def marked_at_recall(
-    model: LoadedModel, rows: list[Row], negative: str, recall: float
-) -> float:
-    """Percent of fully negative images that is marked."""
-    positives = [row for row in rows if row.label != negative and row.mask]
-    found = Evaluation(model, positives)
-    for _ in found.run():
-        pass
-    scores = found.cohort.histogram
-    threshold = next(
-        bin_ / 1000
-        for bin_ in range(1000, -1, -1)
-        if scores.confusion_at(bin_ / 1000).tp
-        >= recall * scores.foreground.sum()
+    model: LoadedModel, table: Path, negative: str
+) -> dict[str, float]:
+    """Percent of the test set's fully negative pixels that is marked.
+
+    The threshold is the largest that finds so much of the true foreground,
+    of probabilities as they are: many lie below a thousandth.
+    """
+    card = model.card
+    views = make_views(
+        read_table(table).split('test'),
+        card.classes,
+        mpp=card.mpp,
+        crop=card.tile,
     )
-    settings = PredictionSettings(tissue_only=False, threshold=threshold)
-    negatives = [row for row in rows if row.label == negative]
-    marked = Evaluation(model, negatives, settings)
-    return mean(result.foreground_percent for result in marked.run())
+    index = card.classes.index(negative)
+    scanner = Scanner(card.normalization, card.mpp, margin=LONE_HALO)
+    inside, negatives = [], []
+    for scan in scanner.scan(model.network, views):
+        probability = 1 - scan.pixel[0]
+        if scan.view.label == index:
+            negatives.append(probability.ravel())
+        elif scan.view.mask is not None:
+            with Image.open(scan.view.mask) as opened:
+                truth = np.asarray(opened.convert('L')) > 0
+            maps = torch.from_numpy(probability)[None, None]
+            inside.append(resize(maps, truth.shape)[0, 0].numpy()[truth])
+    return {
+        str(recall): 100
+        * float(
+            np.mean(
+                np.concatenate(negatives)
+                >= np.quantile(np.concatenate(inside), 1 - recall)
+            )
+        )
+        for recall in RECALLS
+    }
 
 
 def measure(
     table: Path, negative: str, output: Path, seed: int, **settings: object
 ) -> dict[str, dict[str, float]]:
     """For each method, what is marked at each recall."""
-    rows = [row for row in read_table(table).rows if row.split == 'test']
     figures = {}
     for method in METHODS:
         run = output / f'{method}-{seed}'
@@ -147,10 +167,7 @@ def measure(
             for _ in train(table, config, run, resume=resume):
                 pass
             model = load_model(find_model(str(run / 'model')))
-            told = {
-                str(recall): marked_at_recall(model, rows, negative, recall)
-                for recall in RECALLS
-            }
+            told = marked_at_recall(model, table, negative)
             result.write_text(json.dumps(told))
         figures[method] = json.loads(result.read_text())
         print(method, seed, figures[method], flush=True)
