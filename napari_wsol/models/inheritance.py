@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -24,7 +25,9 @@ def inherit(network: Localizer, donor: Localizer) -> None:
     The encoder is taken whole, the neck where it is built the same, and of
     both heads the rows of classes of the same name; the fully negative class
     is the same whatever its name. A class with regions that the donor does
-    not know begins as the mean of those that it knows.
+    not know begins as the mean of those that it knows. Where the donor's
+    pixels tell no classes apart, those of its one region share its
+    probability.
 
     Raises
     ------
@@ -86,10 +89,10 @@ def inherit_rows(
         0
     ] != each * len(theirs):
         return
-    for mine, source in (
-        (new.weight, old.weight),
-        (_bias(new), _bias(old)),
-    ):
+    bias = _bias(old).detach().clone()
+    if ANY_ROI in theirs and ANY_ROI not in classes:
+        bias[each * theirs.index(ANY_ROI) :] -= math.log(len(classes) - 1)
+    for mine, source in ((new.weight, old.weight), (_bias(new), bias)):
         rows = source.detach().view(len(theirs), each, *source.shape[1:])
         own = mine.detach().view(len(classes), each, *mine.shape[1:])
         taken = [

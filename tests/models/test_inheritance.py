@@ -59,6 +59,19 @@ def test_a_new_class_begins_between_those_with_regions():
     assert torch.allclose(scores[:, 3], theirs[:, 1:].mean(1), atol=1e-6)
 
 
+def test_one_region_is_shared_by_the_classes_of_the_heir():
+    """Pixels of the donor tell no classes apart, its classifier does."""
+    donor = network(OLD[1:], None)
+    heir = network(OLD, seed=1)
+    inherit(heir, donor)
+    pixel, scores = answers(heir)
+    their_pixel, their_scores = answers(donor)
+    assert torch.allclose(pixel[:, 0], their_pixel[:, 0], atol=1e-6)
+    assert torch.allclose(pixel[:, 1], their_pixel[:, 1] / 2, atol=1e-6)
+    assert torch.allclose(pixel[:, 2], their_pixel[:, 1] / 2, atol=1e-6)
+    assert torch.allclose(scores[:, 1:], their_scores)
+
+
 def test_a_neck_that_is_built_otherwise_starts_afresh():
     donor = network(OLD)
     heir = network(OLD, seed=1, channels=16)

@@ -1,5 +1,6 @@
 """Which pixels of a map teach, and what is written of them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -120,8 +121,17 @@ def test_a_map_of_any_region_has_the_class_of_the_image():
     bands = Bands('rank', 0.2, 0.3)
     labels = sure_pixels(scan(RAMP, label=2), bands, [1, 2])
     assert set(labels.ravel()) == {IGNORE, 0, 2}
-    unlabelled = sure_pixels(scan(RAMP, label=IGNORE), bands, [1, 2])
-    assert set(unlabelled.ravel()) == {IGNORE, 0}
+
+
+@pytest.mark.parametrize('classes', [1, 2])
+def test_without_a_label_such_a_map_has_the_class_that_was_found(classes):
+    """Whatever channel of it happens to be the first."""
+    said = scan(RAMP, label=IGNORE, classes=classes)
+    said = replace(said, logits=np.array([5, 0, 3], np.float32))
+    labels = sure_pixels(
+        said, Bands('rank', 0.2, 0.3), [1, 2], tells_classes=classes == 1
+    )
+    assert set(labels.ravel()) == {IGNORE, 0, 2}
 
 
 def test_the_class_map_is_that_of_the_image_class():

@@ -11,7 +11,8 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from napari_wsol.errors import BadInputError, WsolError
-from napari_wsol.models.loading import load_model
+from napari_wsol.models.loading import load_model, save_model
+from napari_wsol.models.localizer import Localizer
 from napari_wsol.training.calibration import share_threshold
 from napari_wsol.training.config import TrainingConfig
 from napari_wsol.training.loop import EpochDone, StepDone
@@ -223,10 +224,13 @@ def test_start_from_a_model_of_another_encoder_is_refused(
         list(train(table, other, tmp_path / 'run', init=run[0] / 'model'))
 
 
-def _images_only(table, folder):
+def _images_only(table, folder, *, but=False):
+    """Or, with ``but``, the fields only."""
     with table.open() as file:
-        rows = [row for row in csv.DictReader(file) if not row['field']]
-    path = folder / 'images.csv'
+        rows = [
+            row for row in csv.DictReader(file) if bool(row['field']) == but
+        ]
+    path = folder / 'part.csv'
     with path.open('w', newline='') as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
@@ -270,6 +274,26 @@ def test_a_parent_teaches_and_is_gone_on_from(run, table, tmp_path):
     assert mine.classes == theirs.classes
     assert mine.finds == theirs.finds
     assert mine.parent == theirs.sha256
+
+
+def test_a_parent_of_one_region_teaches_the_classes_that_it_finds(
+    run, table, tmp_path
+):
+    """It says "stripes" of every image, of which only fields are labelled."""
+    card = load_model(run[0] / 'model').card.model_copy(
+        update={'classes': ('dots', 'stripes'), 'negative_class': None}
+    )
+    parent = Localizer(card.architecture, card.classes)
+    with torch.no_grad():
+        parent.classifier.to_modalities.bias += torch.tensor([0.0, 100.0])
+    start = save_model(tmp_path / 'parent', card, parent).path
+    stated = {**TINY, 'negative_class': 'flat', 'bands': 'rank'}
+    quick = fine_tuning('quick', parent=True, **stated)
+    fields = _images_only(table, tmp_path, but=True)
+    list(train(fields, quick, tmp_path / 'run', init=start))
+    written = [*(tmp_path / 'run').glob('student-1-pseudo-labels/*.png')]
+    taught = {int(v) for p in written for v in np.unique(Image.open(p))}
+    assert taught == {0, 1, 3}  # unknown, background, stripes
 
 
 def test_a_parent_has_to_be_named(table, tmp_path):
