@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.special import softmax
 
 from napari_wsol.methods.terms import IGNORE
 from napari_wsol.models.localizer import Localizer, resize
@@ -102,15 +103,12 @@ class Teachers:
         Whether to use images that their classifiers get wrong, too.
     averaged
         Whether their maps are averaged over scales and flips.
-    tells_classes
-        Whether their maps tell the classes of regions apart.
     """
 
     networks: Sequence[Localizer]
     scanner: Scanner
     keep_wrong: bool = False
     averaged: bool = True
-    tells_classes: bool = True
 
     def pseudo_labels(
         self, views: Sequence[View], bands: Bands, folder: Path
@@ -134,9 +132,7 @@ class Teachers:
                 bands = bands.as_confidence(unsure)
             for view, scan, path in zip(views, scans, files, strict=True):
                 if scan is not None:
-                    labels = sure_pixels(
-                        scan, bands, roi, tells_classes=self.tells_classes
-                    )
+                    labels = sure_pixels(scan, bands, roi)
                     write_pseudo_labels(
                         path, labels, view.path, view.region, names
                     )
@@ -217,17 +213,15 @@ def _tissue_of(scan: Scan) -> npt.NDArray[np.bool_]:
     return tissue_in(scan.view, height, width)
 
 
-def sure_pixels(
-    scan: Scan, bands: Bands, roi: list[int], *, tells_classes: bool = True
-) -> PixelMap:
+def sure_pixels(scan: Scan, bands: Bands, roi: list[int]) -> PixelMap:
     """``(h, w)`` pixel classes, -1 where the map is not sure.
 
     Glass is background: networks take it for lumen. The foreground of an
-    image has the image's class; where that has no label, each pixel's own, or
-    the class that the image was found to be where the map tells none apart.
+    image has the image's class; where that has no label, the one that is
+    likeliest by the pixel and by what the classifier says of the image: the
+    map may not tell classes apart, or not yet.
     """
     label = scan.view.label
-    tells_classes = tells_classes and len(scan.pixel) > 2
     if not _may_hold_roi(scan, roi):
         return np.zeros(scan.pixel.shape[1:], np.int64)
     probability = 1 - scan.pixel[0]
@@ -243,10 +237,9 @@ def sure_pixels(
     foreground: int | PixelMap
     if label != IGNORE:
         foreground = roi.index(label) + 1
-    elif tells_classes:
-        foreground = 1 + scan.pixel[1:].argmax(0)
     else:
-        foreground = 1 + int(scan.logits[roi].argmax())
+        found = softmax(scan.logits[roi])[:, None, None]
+        foreground = 1 + (found * scan.pixel[1:]).argmax(0)
     labels = np.full(probability.shape, IGNORE, np.int64)
     labels[(probability <= low) | ~tissue] = 0
     return np.where((probability >= high) & tissue, foreground, labels)

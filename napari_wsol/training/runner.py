@@ -317,7 +317,6 @@ class Training:
             keep_wrong=self.config.keep_wrong
             or self._classifies_badly(stage.taught_by),
             averaged=self.config.averaged_views,
-            tells_classes=self._tells_classes(stage.taught_by),
         )
         if stage.lesson == 'pixels':
             folder = output / f'{stage.name}-pseudo-labels'
@@ -398,13 +397,6 @@ class Training:
         """Whether a teacher's classifier never saw the images' labels."""
         untrained = {s.name for s in stages_of(self.config) if not s.epochs}
         return bool({PARENT, *untrained} & {*teachers})
-
-    def _tells_classes(self, teachers: tuple[str, ...]) -> bool:
-        """Whether teachers' maps may tell the classes of regions apart."""
-        if PARENT in teachers:
-            return self.parent.network.pixel_channels > 2
-        by_contrast = {s.name for s in stages_of(self.config) if s.by_contrast}
-        return not by_contrast & {*teachers}
 
     def _turning_point(
         self,

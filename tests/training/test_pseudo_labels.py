@@ -39,7 +39,7 @@ def scan(foreground, label=0, cells=None, classes=1, image='tissue.png'):
         view,
         np.stack(pixel),
         np.zeros((2, 2, 2), np.float32) if cells is None else cells,
-        np.zeros(2, np.float32),
+        np.zeros(3, np.float32),
     )
 
 
@@ -124,14 +124,23 @@ def test_a_map_of_any_region_has_the_class_of_the_image():
 
 
 @pytest.mark.parametrize('classes', [1, 2])
-def test_without_a_label_such_a_map_has_the_class_that_was_found(classes):
+def test_without_a_label_the_image_tells_what_the_map_does_not(classes):
     """Whatever channel of it happens to be the first."""
     said = scan(RAMP, label=IGNORE, classes=classes)
+    if classes == 2:
+        said.pixel[1:] = said.pixel[1:].mean(0)
     said = replace(said, logits=np.array([5, 0, 3], np.float32))
-    labels = sure_pixels(
-        said, Bands('rank', 0.2, 0.3), [1, 2], tells_classes=classes == 1
-    )
+    labels = sure_pixels(said, Bands('rank', 0.2, 0.3), [1, 2])
     assert set(labels.ravel()) == {IGNORE, 0, 2}
+
+
+def test_a_pixel_that_is_surer_than_the_image_keeps_its_class():
+    said = scan(RAMP, label=IGNORE, classes=2)
+    said.pixel[1:, 9, :5] = [[0.01], [0.98]]
+    said.pixel[1:, 9, 5:] = [[0.5], [0.49]]
+    said = replace(said, logits=np.array([0, 2, 0], np.float32))
+    labels = sure_pixels(said, Bands('rank', 0.1, 0.3), [1, 2])
+    assert labels[9].tolist() == [2] * 5 + [1] * 5
 
 
 def test_the_class_map_is_that_of_the_image_class():
