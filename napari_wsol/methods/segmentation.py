@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from napari_wsol.methods.labels import (
@@ -99,7 +100,10 @@ def easiness(logits: Tensor, labels: Tensor) -> Tensor:
     """``(B, H, W)`` probability of each pixel's label, 1 on average.
 
     Detached; the mean is taken over the labelled pixels of each image. 0
-    where there is no label (OEEM, MICCAI 2022).
+    where there is no label (OEEM, MICCAI 2022). The classes of regions count
+    as one: a map may be wrong about where a region is, while its class is
+    that of the image. Told apart, one that a network knows less would count
+    less and be forgotten.
 
     Parameters
     ----------
@@ -107,7 +111,7 @@ def easiness(logits: Tensor, labels: Tensor) -> Tensor:
         ``(B, K, H, W)`` and ``(B, H, W)``, ``IGNORE`` where unlabelled.
     """
     known = labels != IGNORE
-    probability = logits.detach().softmax(1)
-    own = probability.gather(1, labels.clamp_min(0)[:, None])[:, 0] * known
+    background = logits.detach().softmax(1)[:, 0]
+    own = torch.where(labels == 0, background, 1 - background) * known
     mean = own.sum((1, 2)) / known.sum((1, 2)).clamp_min(1)
     return own / mean.clamp_min(1e-6)[:, None, None]

@@ -24,6 +24,14 @@ def test_a_pixel_counts_by_the_probability_of_its_label():
     assert not weight.requires_grad
 
 
+def test_a_region_counts_whatever_class_the_network_takes_it_for():
+    """Else a class that a network knows less would be forgotten."""
+    probability = torch.tensor([[0.1, 0.8, 0.1], [0.1, 0.1, 0.8]])
+    logits = probability.T.log()[None, :, None]
+    weight = easiness(logits, torch.tensor([[[1, 1]]]))
+    assert torch.allclose(weight, torch.ones(1, 1, 2))
+
+
 def test_the_mean_weight_is_one_in_every_image():
     torch.manual_seed(0)
     labels = torch.randint(-1, 3, (4, 8, 8))
